@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * weft - stackful coroutines on io_uring, one pinned worker thread per core.
+ *
+ * This is the umbrella: include it and link with `pkg-config --cflags --libs weft`.
+ * The headers below are the manual, one concept each; read them in this order.
+ */
+#ifndef WEFT_H
+#define WEFT_H
+
+#include "weft/base.h"  /* what is true of every call */
+#include "weft/rt.h"    /* start and stop the runtime; options; counters */
+#include "weft/co.h"    /* coroutines: spawn, join, cancel, pin */
+#include "weft/time.h"  /* clock, sleep, deadline scopes */
+#include "weft/net.h"   /* sockets */
+#include "weft/file.h"  /* files, and close() for every descriptor */
+#include "weft/errno.h" /* makes `errno` follow the coroutine; include it last */
+
+#endif
