@@ -1,0 +1,43 @@
+#!/usr/bin/env python3
+"""The README's program is tools/examples/hello.c, compiles, and has at most 20 lines, those that
+are empty or only a brace not counted; and the files that the README names exist."""
+import os
+import re
+import subprocess
+
+from lint import ROOT, Report, read
+
+HELLO = 'tools/examples/hello.c'
+report = Report('readme')
+text = read('README.md')
+block = re.search(r'^```c\n(.*?)^```', text, re.S | re.M)
+at = text.count('\n', 0, block.start()) + 2 if block else 1
+program = block.group(1) if block else ''
+
+problems = []
+if not block:
+    problems.append(('README.md', 1, 'no C program'))
+elif len(re.findall(r'^.*[^\s{}].*$', program, re.M)) > 20:
+    problems.append(('README.md', at, 'a program of more than 20 lines'))
+if block:
+    run = subprocess.run(['gcc', '-std=gnu11', '-Wall', '-Wextra', '-Werror', '-fsyntax-only',
+                          '-Ilib', '-xc', '-'], input=program, cwd=ROOT, text=True,
+                         stderr=subprocess.PIPE, check=False)
+    for m in re.finditer(r'^<stdin>:(\d+):\d+: error: (.*)$', run.stderr, re.M):
+        problems.append(('README.md', at + int(m.group(1)) - 1, m.group(2)))
+    if run.returncode and not problems:
+        problems.append(('README.md', at, run.stderr.strip()[:200]))
+report.case('program compiles', problems)
+
+if os.path.exists(os.path.join(ROOT, HELLO)):
+    # The file may begin with a comment of its own, which the README leaves out.
+    same = read(HELLO).rstrip().endswith(program.rstrip())
+    report.case('program is hello.c', [] if same else [('README.md', at, f'differs from {HELLO}')])
+else:
+    report.skip('program is hello.c', f'no {HELLO}')
+
+for m in re.finditer(r'`((?:tools|tests|sched|lib)/[\w./-]*)', text):
+    path = m.group(1).rstrip('.')
+    if not os.path.exists(os.path.join(ROOT, path)):
+        report.case(path, [('README.md', text.count('\n', 0, m.start()) + 1, f'no such file: {path}')])
+report.close()
