@@ -41,7 +41,8 @@
 
 WEFT_BEGIN_DECLS
 
-/* The version of the library that is linked, as "0.1.0"; compare with the macros above. */
+/* The version of the library that is linked, as "0.1.0"; compare with the macros above.
+ */
 WEFT_API const char *weft_version(void);
 
 WEFT_END_DECLS

@@ -16,6 +16,8 @@ struct weft_co;
 
 enum {
 	WEFT_CO_PINNED = 1 << 0, /* never leaves the worker that it starts on */
+	WEFT_CO_SPREAD = 1 << 1, /* starts on the next worker in turn: for one acceptor
+				    that feeds all workers */
 };
 
 struct weft_co_attr {
@@ -24,7 +26,7 @@ struct weft_co_attr {
 	size_t stack_size; /* bytes, rounded up to a power of two, 16 KiB to 8 MiB;
 			      0: the runtime's default */
 	uint32_t flags;    /* WEFT_CO_* */
-	int32_t worker;    /* with PINNED: 1 + index of the worker; 0: the caller's */
+	int32_t worker;    /* where to start: 1 + index of the worker; 0: the caller's */
 };
 
 /*
@@ -58,8 +60,8 @@ WEFT_API int weft_cancel(struct weft_co *co);
 /* Let other runnable coroutines go first. [parks]; returns 0. */
 WEFT_API int weft_yield(void);
 
-/* The running coroutine, or NULL in a plain thread. A handle for comparing and cancelling;
- * joining oneself is -EDEADLK. */
+/* The running coroutine, or NULL in a plain thread. A handle for comparing and
+ * cancelling; joining oneself is -EDEADLK. */
 WEFT_API struct weft_co *weft_self(void);
 
 /* The running coroutine's name; "" without one, and in plain threads. Valid until it

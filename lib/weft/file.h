@@ -25,7 +25,8 @@ WEFT_API ssize_t weft_write(int fd, const void *buf, size_t len);
 WEFT_API ssize_t weft_pread(int fd, void *buf, size_t len, off_t offset);
 WEFT_API ssize_t weft_pwrite(int fd, const void *buf, size_t len, off_t offset);
 
-/* [parks] As fsync(2). Running disk writes cannot be cancelled: a deadline is late then. */
+/* [parks] As fsync(2). Running disk writes cannot be cancelled: a deadline is late then.
+ */
 WEFT_API int weft_fsync(int fd);
 
 /* [parks] As statx(2); include <sys/stat.h> with _GNU_SOURCE for the struct. */
@@ -33,9 +34,10 @@ WEFT_API int weft_statx(int dir, const char *path, int flags, unsigned mask,
 			struct statx *ret_st);
 
 /*
- * [waits] Close fd. Coroutines parked on it get -EBADF; operations in flight are cancelled
- * and waited for on every ring before the number is free, so a later descriptor with the
- * same number never sees their bytes. Never cancelled, always takes effect.  -EBADF
+ * [waits] Close fd. Coroutines parked on it get -EBADF; operations in flight are
+ * cancelled and waited for on every ring before the number is free, so a later descriptor
+ * with the same number never sees their bytes. Never cancelled, always takes effect.
+ * -EBADF
  */
 WEFT_API int weft_close(int fd);
 

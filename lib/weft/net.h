@@ -2,11 +2,11 @@
 /*
  * Sockets. The calls mirror POSIX on plain int descriptors.
  *
- * A stream socket that weft made (weft_socket, weft_accept, the tcp calls) is received from
- * ahead of need: the kernel delivers into a worker's buffers while nobody is waiting, at
- * most readahead_bytes a connection. Hence use such a descriptor only through weft, or
- * first take it back with weft_fd_release(). Every other descriptor is read only on demand
- * until weft_fd_adopt().
+ * A stream socket that weft made (weft_socket, weft_accept, the tcp calls) is received
+ * from ahead of need: the kernel delivers into a worker's buffers while nobody is
+ * waiting, at most readahead_bytes a connection. Hence use such a descriptor only through
+ * weft, or first take it back with weft_fd_release(). Every other descriptor is read only
+ * on demand until weft_fd_adopt().
  *
  * One receiver and one accepter at a time per descriptor (-EBUSY). Writing to a closed
  * connection is -EPIPE, never a signal.
@@ -21,24 +21,25 @@
 WEFT_BEGIN_DECLS
 
 struct weft_tcp_options {
-	size_t size;            /* sizeof(struct weft_tcp_options) */
-	int backlog;            /* listen; 0: 4096 (the kernel cuts it at somaxconn) */
-	bool reuse_port;        /* SO_REUSEPORT: several listeners share one port */
-	bool delay;             /* leave Nagle's algorithm on; TCP_NODELAY is set otherwise */
-	bool v6_only;           /* IPV6_V6ONLY */
+	size_t size;     /* sizeof(struct weft_tcp_options) */
+	int backlog;     /* listen; 0: 4096 (the kernel cuts it at somaxconn) */
+	bool reuse_port; /* SO_REUSEPORT: several listeners share one port */
+	bool delay;      /* leave Nagle's algorithm on; TCP_NODELAY is set otherwise */
+	bool v6_only;    /* IPV6_V6ONLY */
 	unsigned keepalive_sec; /* SO_KEEPALIVE with this idle time; 0: off */
 	int sndbuf, rcvbuf;     /* SO_SNDBUF, SO_RCVBUF in bytes; 0: the kernel's */
 };
 
 /*
  * Listen on a numeric address ("127.0.0.1", "::", NULL for any) and port (0: the kernel
- * chooses; weft_tcp_port() tells). Returns the descriptor, close-on-exec. Accepted sockets
- * inherit the options. Does not park.  -EINVAL no such address  -EADDRINUSE
+ * chooses; weft_tcp_port() tells). Returns the descriptor, close-on-exec. Accepted
+ * sockets inherit the options. Does not park.  -EINVAL no such address  -EADDRINUSE
  */
 WEFT_API int weft_tcp_listen(const char *host, uint16_t port,
 			     const struct weft_tcp_options *opt);
 
-/* [parks] Connect to a numeric address and port; returns the descriptor. -ECONNREFUSED ... */
+/* [parks] Connect to a numeric address and port; returns the descriptor. -ECONNREFUSED
+ * ... */
 WEFT_API int weft_tcp_dial(const char *host, uint16_t port,
 			   const struct weft_tcp_options *opt);
 
@@ -58,8 +59,8 @@ WEFT_API int weft_getsockopt(int fd, int level, int name, void *ret_val, socklen
  * [parks] Take the next connection from a listening socket. Returns its descriptor,
  * close-on-exec, yours to weft_close(). ret_peer may be NULL. Aborted handshakes are
  * retried, not reported.
- *   -EMFILE, -ENFILE no descriptor, the listener is still good: close something, call again
- *   -EBADF the listener was closed      -EBUSY
+ *   -EMFILE, -ENFILE no descriptor, the listener is still good: close something, call
+ * again -EBADF the listener was closed      -EBUSY
  */
 WEFT_API int weft_accept(int fd, struct sockaddr_storage *ret_peer);
 
@@ -67,9 +68,10 @@ WEFT_API int weft_accept(int fd, struct sockaddr_storage *ret_peer);
 WEFT_API int weft_connect(int fd, const struct sockaddr *addr, socklen_t len);
 
 /*
- * [parks] Receive 1..len bytes into buf. Returns the count, or 0 when the peer has finished
- * sending. If data and a deadline race, data wins: bytes taken from the socket are always
- * returned. buf is yours again on return, cancelled or not. flags: 0, MSG_DONTWAIT
+ * [parks] Receive 1..len bytes into buf. Returns the count, or 0 when the peer has
+ * finished sending. If data and a deadline race, data wins: bytes taken from the socket
+ * are always returned. buf is yours again on return, cancelled or not. flags: 0,
+ * MSG_DONTWAIT
  * (-EAGAIN) or MSG_PEEK.
  *   -ECONNRESET peer reset      -EBADF closed meanwhile      -EBUSY
  */
@@ -89,9 +91,9 @@ WEFT_API ssize_t weft_send_all(int fd, const void *buf, size_t len, int flags);
 WEFT_API ssize_t weft_sendmsg(int fd, const struct msghdr *msg, int flags);
 
 /*
- * [parks] Send count bytes of file `in` from *offset (advanced) on to socket `fd`, from the
- * page cache without copying through user space. Returns the bytes sent; less than count
- * only when the file ended.
+ * [parks] Send count bytes of file `in` from *offset (advanced) on to socket `fd`, from
+ * the page cache without copying through user space. Returns the bytes sent; less than
+ * count only when the file ended.
  */
 WEFT_API ssize_t weft_sendfile(int fd, int in, off_t *offset, size_t count);
 

@@ -13,26 +13,27 @@ WEFT_BEGIN_DECLS
  * switches features off (WEFT_DISABLE). sched/base/conf.def is the table of them all.
  */
 struct weft_options {
-	size_t size;              /* sizeof(struct weft_options) */
-	unsigned workers;         /* WEFT_WORKERS: threads; 0: one per allowed core, at most
-				     the CPU quota of the cgroup, rounded up */
-	unsigned stack_kib;       /* WEFT_STACK_KIB: default stack of a coroutine; 64 */
-	unsigned max_coroutines;  /* WEFT_MAX_COROUTINES: spawn then gives -EAGAIN; 4194304 */
-	unsigned sq_entries;      /* WEFT_SQ_ENTRIES: submission queue of a ring; 256 */
-	unsigned recv_buffers;    /* WEFT_RECV_BUFFERS: receive buffers a worker; 1024 */
+	size_t size;        /* sizeof(struct weft_options) */
+	unsigned workers;   /* WEFT_WORKERS: threads; 0: one per allowed core, at most
+			       the CPU quota of the cgroup, rounded up */
+	unsigned stack_kib; /* WEFT_STACK_KIB: default stack of a coroutine; 64 */
+	unsigned max_coroutines; /* WEFT_MAX_COROUTINES: spawn then gives -EAGAIN; 4194304
+				  */
+	unsigned sq_entries;     /* WEFT_SQ_ENTRIES: submission queue of a ring; 256 */
+	unsigned recv_buffers;   /* WEFT_RECV_BUFFERS: receive buffers a worker; 1024 */
 	unsigned recv_buffer_bytes; /* WEFT_RECV_BUFFER_BYTES: size of each; 2048 */
 	unsigned readahead_bytes; /* WEFT_READAHEAD_BYTES: a connection's bound; 16384 */
-	int faults;               /* WEFT_FAULTS: 1 installs a SIGSEGV handler on alternate
-				     stacks that names a coroutine whose stack overflowed; -1 off */
-	int pin;                  /* WEFT_PIN: -1 leaves workers unpinned; 1 or 0: pinned */
-	const char *disable;      /* WEFT_DISABLE: comma list of kernel features not to use
-				     (names as weft_feature() lists them), or "all" */
+	int faults;          /* WEFT_FAULTS: 1 installs a SIGSEGV handler on alternate
+				stacks that names a coroutine whose stack overflowed; -1 off */
+	int pin;             /* WEFT_PIN: -1 leaves workers unpinned; 1 or 0: pinned */
+	const char *disable; /* WEFT_DISABLE: comma list of kernel features not to use
+				(names as weft_feature() lists them), or "all" */
 };
 
 /*
- * Start the runtime, run fn(arg) as its first coroutine, wait until fn has returned, cancel
- * what it left behind, stop the runtime. Returns fn's result, or a negative errno when the
- * runtime did not start (weft_start_error() then says in words what to change).
+ * Start the runtime, run fn(arg) as its first coroutine, wait until fn has returned,
+ * cancel what it left behind, stop the runtime. Returns fn's result, or a negative errno
+ * when the runtime did not start (weft_start_error() then says in words what to change).
  * Blocks the calling thread, which must not be a coroutine (-EDEADLK).
  */
 WEFT_API int weft_run(int (*fn)(void *arg), void *arg, const struct weft_options *opt);
@@ -49,7 +50,8 @@ WEFT_API int weft_start(const struct weft_options *opt);
 WEFT_API int weft_stop(void);
 
 /* One sentence on why the last weft_start() of this process failed and what to change;
- * "" after success. Valid until the next weft_start(). Owner only: the starting thread. */
+ * "" after success. Valid until the next weft_start(). Owner only: the starting thread.
+ */
 WEFT_API const char *weft_start_error(void);
 
 /* Number of workers, or -ESRCH. */
@@ -64,19 +66,20 @@ WEFT_API int weft_worker_id(void);
 WEFT_API int weft_feature(unsigned i, const char **ret_name, bool *ret_on,
 			  const char **ret_lost);
 
-/* Counters, summed over workers (monotonic since start, read without stopping anybody). */
+/* Counters, summed over workers (monotonic since start, read without stopping anybody).
+ */
 struct weft_stats {
 	size_t size; /* in: sizeof(struct weft_stats) */
 	uint64_t spawned, ended;
-	uint64_t switches;       /* coroutine switches */
-	uint64_t steals;         /* coroutines taken from another worker */
-	uint64_t enters;         /* io_uring_enter calls */
-	uint64_t sqes, cqes;     /* requests submitted, completions reaped */
-	uint64_t wakes;          /* wake-ups sent to sleeping workers */
-	uint64_t remote_msgs;    /* requests sent to another worker's ring */
-	uint64_t starved;        /* receives that found no buffer and were re-armed */
+	uint64_t switches;    /* coroutine switches */
+	uint64_t steals;      /* coroutines taken from another worker */
+	uint64_t enters;      /* io_uring_enter calls */
+	uint64_t sqes, cqes;  /* requests submitted, completions reaped */
+	uint64_t wakes;       /* wake-ups sent to sleeping workers */
+	uint64_t remote_msgs; /* requests sent to another worker's ring */
+	uint64_t starved;     /* receives that found no buffer and were re-armed */
 	uint64_t timers_fired;
-	uint64_t overflows;      /* completion queue overflows */
+	uint64_t overflows; /* completion queue overflows */
 };
 WEFT_API int weft_stats(struct weft_stats *stats);
 

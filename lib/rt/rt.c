@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+#include "weft/rt.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "../options.h"
+#include "../../sched/sched.h"
+#include "weft/co.h"
+
+int weft__options_copy(void *dst, size_t known, const void *src)
+{
+	size_t size;
+
+	memset(dst, 0, known);
+	if (!src)
+		return 0;
+	memcpy(&size, src, sizeof(size));
+	if (size < sizeof(size))
+		return -EINVAL;
+	for (size_t i = known; i < size; i++)
+		if (((const char *)src)[i])
+			return -E2BIG;
+	memcpy(dst, src, size < known ? size : known);
+	return 0;
+}
+
+const char *weft_version(void)
+{
+#define TEXT_(x) #x
+#define TEXT(x)  TEXT_(x)
+	return TEXT(WEFT_VERSION_MAJOR) "." TEXT(WEFT_VERSION_MINOR) "." TEXT(
+		WEFT_VERSION_PATCH);
+}
+
+int weft_start(const struct weft_options *opt)
+{
+	struct weft_options o;
+	int rc = weft__options_copy(&o, sizeof(o), opt);
+
+	if (rc)
+		return rc;
+	struct wf_conf conf = {.workers = o.workers,
+			       .stack_kib = o.stack_kib,
+			       .max_coroutines = o.max_coroutines,
+			       .sq_entries = o.sq_entries,
+			       .recv_buffers = o.recv_buffers,
+			       .recv_buffer_bytes = o.recv_buffer_bytes,
+			       .readahead_bytes = o.readahead_bytes,
+			       .faults = o.faults,
+			       .pin = o.pin,
+			       .disable = o.disable};
+	return wf_start(&conf);
+}
+
+int weft_stop(void)
+{
+	return wf_stop();
+}
+
+const char *weft_start_error(void)
+{
+	return wf_start_error();
+}
+
+int weft_run(int (*fn)(void *arg), void *arg, const struct weft_options *opt)
+{
+	const struct weft_co_attr attr = {.size = sizeof(attr), .name = "main"};
+	struct weft_co *co;
+	int status = 0, rc = fn ? weft_start(opt) : -EINVAL;
+
+	if (rc)
+		return rc;
+	rc = weft_spawn(fn, arg, &attr, &co);
+	if (!rc)
+		rc = weft_join(co, &status);
+	int stopped = weft_stop();
+	return rc ? rc : stopped ? stopped : status;
+}
+
+int weft_workers(void)
+{
+	return wf_n_workers();
+}
+
+int weft_worker_id(void)
+{
+	return wf_worker_id();
+}
+
+int weft_feature(unsigned i, const char **ret_name, bool *ret_on, const char **ret_lost)
+{
+	return wf_feature(i, ret_name, ret_on, ret_lost);
+}
+
+int weft_stats(struct weft_stats *stats)
+{
+	struct wf_totals t;
+
+	if (!stats || stats->size < sizeof(stats->size))
+		return -EINVAL;
+	int rc = wf_totals(&t);
+	if (rc)
+		return rc;
+	const struct weft_stats all = {.size = stats->size,
+				       .spawned = t.spawned,
+				       .ended = t.ended,
+				       .switches = t.switches,
+				       .steals = t.steals,
+				       .enters = t.enters,
+				       .sqes = t.sqes,
+				       .cqes = t.cqes,
+				       .wakes = t.wakes,
+				       .remote_msgs = t.remote_msgs,
+				       .starved = t.starved,
+				       .timers_fired = t.timers_fired,
+				       .overflows = t.overflows};
+	size_t n = stats->size < sizeof(all) ? stats->size : sizeof(all);
+	memset((char *)stats + sizeof(size_t), 0, stats->size - sizeof(size_t));
+	memcpy(stats, &all, n);
+	return 0;
+}

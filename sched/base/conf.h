@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/* Settings: one table (conf.def), filled from code, then environment, then defaults. */
+#ifndef WF_BASE_CONF_H
+#define WF_BASE_CONF_H
+
+#include <stddef.h>
+
+struct wf_conf {
+#define WF_CONF(field, env, dflt, min, max, help) long field;
+#include "conf.def"
+	const char *disable; /* WEFT_DISABLE */
+};
+
+/*
+ * Complete `conf`: fields that are 0 come from the environment or the default. Returns 0,
+ * or -EINVAL with a sentence in err naming the setting that is out of range.
+ */
+int wf_conf_fill(struct wf_conf *conf, char *err, size_t err_size);
+
+#endif

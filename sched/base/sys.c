@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+/* The real system calls behind the table. */
+#include "sys.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define RESULT(call)                                                                     \
+	({                                                                               \
+		__typeof__(call) r_ = (call);                                            \
+		r_ < 0 ? -errno : r_;                                                    \
+	})
+
+static void *real_mmap(size_t len, int prot, int flags)
+{
+	void *p = mmap(NULL, len, prot, flags, -1, 0);
+	return p == MAP_FAILED ? (void *)(intptr_t)-errno : p;
+}
+
+static int real_munmap(void *addr, size_t len)
+{
+	return RESULT(munmap(addr, len));
+}
+
+static int real_madvise(void *addr, size_t len, int advice)
+{
+	return RESULT(madvise(addr, len, advice));
+}
+
+static int real_mprotect(void *addr, size_t len, int prot)
+{
+	return RESULT(mprotect(addr, len, prot));
+}
+
+static int real_ring_init(unsigned entries, struct io_uring *ring,
+			  struct io_uring_params *p)
+{
+	return io_uring_queue_init_params(entries, ring, p);
+}
+
+static int real_ring_enter(int fd, unsigned submit, unsigned wait, unsigned flags,
+			   const void *arg, size_t size)
+{
+	return (int)RESULT(
+		syscall(__NR_io_uring_enter, fd, submit, wait, flags, arg, size));
+}
+
+static int real_ring_register(int fd, unsigned op, const void *arg, unsigned n)
+{
+	return (int)RESULT(syscall(__NR_io_uring_register, fd, op, arg, n));
+}
+
+static int real_eventfd(unsigned init, int flags)
+{
+	return RESULT(eventfd(init, flags));
+}
+
+static int real_thread_create(pthread_t *t, const pthread_attr_t *a, void *(*fn)(void *),
+			      void *arg)
+{
+	return -pthread_create(t, a, fn, arg);
+}
+
+static int real_futex_wait(uint32_t *word, uint32_t val, const struct timespec *rel)
+{
+	return (int)RESULT(
+		syscall(__NR_futex, word, FUTEX_WAIT_PRIVATE, val, rel, NULL, 0));
+}
+
+static int real_futex_wake(uint32_t *word, int n)
+{
+	return (int)RESULT(
+		syscall(__NR_futex, word, FUTEX_WAKE_PRIVATE, n, NULL, NULL, 0));
+}
+
+static int real_close(int fd)
+{
+	return RESULT(close(fd));
+}
+
+static int real_socket(int domain, int type, int protocol)
+{
+	return RESULT(socket(domain, type, protocol));
+}
+
+static int real_shutdown(int fd, int how)
+{
+	return RESULT(shutdown(fd, how));
+}
+
+static ssize_t real_sendfile(int out, int in, off_t *off, size_t n)
+{
+	return RESULT(sendfile(out, in, off, n));
+}
+
+static ssize_t real_recv(int fd, void *buf, size_t len, int flags)
+{
+	return RESULT(recv(fd, buf, len, flags));
+}
+
+static ssize_t real_send(int fd, const void *buf, size_t len, int flags)
+{
+	return RESULT(send(fd, buf, len, flags));
+}
+
+static void *real_calloc(size_t n, size_t size)
+{
+	return calloc(n, size);
+}
+
+struct wf_sys wf_sys = {
+#define WF_SYS(type, name, params, args) .name = real_##name,
+#include "sys.def"
+};

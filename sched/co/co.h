@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The coroutine object, and the word that decides who resumes it.
+ *
+ * The object sits at the top of its own stack, so that an idle coroutine costs one page.
+ * Its memory is type-stable while the runtime lives: a late waker may look at an object
+ * that was recycled, and the sequence number in `park` tells it so.
+ *
+ * A coroutine is either running, runnable (in exactly one queue) or parked. `park` is
+ *
+ *	sequence << 8 | kind		kind 0: running or runnable, else what it waits
+ *for
+ *
+ * and whoever turns (sequence, kind) into (sequence, 0) by compare-and-swap is the one
+ *and only waker: it then owns the coroutine until it makes it runnable.
+ *
+ * PK1  park: xchg_seq in wf_co_publish (by the incoming side, when the stack is no longer
+ *      in use)  <->  cas_seq in wf_co_claim. A claimer sees all that the coroutine wrote,
+ *      and its saved stack pointer.
+ * PK2  StoreLoad: publish park, then read kick (the parker)  <->  set kick, then read
+ *park (the canceller or a timer on another worker). One of the two sees the other, so no
+ *      cancellation is lost.
+ * CN1  gen, dead: written by the recycler before the object is handed out again; a handle
+ *      is checked against them under the rule that its owner has not yet given it up.
+ *
+ * Timers and messages of other workers may still hold an object when it is recycled. That
+ * is harmless: their links are theirs, a new life does not touch them, and when they come
+ * due they look at what the present life wants (kick, due, park) and act on that alone.
+ */
+#ifndef WF_CO_CO_H
+#define WF_CO_CO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../base/assert.h"
+#include "../base/atomic.h"
+#include "../base/clock.h"
+#include "../base/spin.h"
+#include "fiber.h"
+
+struct wf_co;
+struct wf_worker;
+
+enum wf_wait {
+	WF_RUNNING = 0,
+	WF_WAIT_SLEEP, /* only its timer or a cancel wakes it */
+	WF_WAIT_OP, /* a call op is in flight on ring `wait_ring`; its completion wakes */
+	WF_WAIT_STREAM, /* for bytes or connections of the descriptor at `wait_obj` */
+	WF_WAIT_JOIN,   /* for the end of the coroutine at `wait_obj` */
+	WF_WAIT_HARD,   /* cannot be cancelled: the release half of something */
+};
+
+enum wf_kick {
+	WF_KICK_CANCEL = 1, /* sticky: every parking call says -ECANCELED from now on */
+	WF_KICK_TIMER =
+		2, /* a timer of another worker fired while this one was running */
+};
+
+enum {
+	WF_CO_PINNED = 1 << 0, /* by attribute: for life */
+};
+
+/* What a coroutine was told when it was resumed without a result of its own. */
+#define WF_ABORTED INT32_MIN
+
+/* Owned by the worker whose heap holds it; see run/timer.h. */
+struct wf_timer {
+	struct wf_timer *child, *next,
+		*prev; /* prev: left sibling, or parent of the first */
+	uint64_t at;   /* TM1: written by the heap's worker */
+	int32_t owner; /* TM1: worker id, or -1 in no heap */
+};
+
+/* A request that travels to another worker's inbox; see run/inbox.h. */
+struct wf_msg {
+	struct wf_msg *next;
+	void (*fn)(struct wf_worker *w, struct wf_msg *msg); /* on the receiving worker */
+};
+
+struct wf_scope {
+	uint64_t at, due;      /* its own time; the earliest of it and all outer ones */
+	struct wf_scope *prev; /* innermost first */
+};
+
+struct wf_co {
+	void *sp;           /* while not running: the saved stack pointer */
+	struct wf_co *next; /* the link of the one list or queue that holds it */
+	uint64_t park;      /* PK1 PK2 */
+	uint64_t due;       /* PK2 TM1: earliest open deadline, or the end of a sleep */
+	uint32_t kick;      /* PK2: enum wf_kick */
+	int32_t result;     /* set by the waker before it makes the coroutine runnable */
+	struct wf_worker *worker; /* WK1: runs it, or ran it last */
+	int saved_errno;
+	uint16_t pins;          /* owner only: depth of weft_pin */
+	uint16_t flags;         /* WF_CO_* */
+	void *wait_obj;         /* what it waits for, by kind; valid while parked */
+	struct wf_scope *scope; /* owner only */
+
+	int (*fn)(void *arg);
+	void *arg;
+	int status;               /* fn's result; join_lock */
+	struct wf_spin join_lock; /* guards the next four */
+	bool done, detached;
+	void *joiner; /* a coroutine, or a thread's waiter with bit 0 set */
+	uint64_t joiner_word;
+
+	/* Not reset between lives: other workers may hold them. */
+	struct wf_timer timer;
+	struct wf_msg ready_msg; /* makes it runnable on another worker */
+	struct wf_msg abort_msg; /* asks the ring's worker to look at kick and due */
+	struct wf_msg timer_msg; /* asks the heap's worker to move the timer */
+	uint32_t abort_posted;   /* AM1: abort_msg is on its way */
+	uint32_t timer_posted;   /* AM1: timer_msg is on its way */
+
+	uint16_t gen;  /* CN1 */
+	uint8_t class; /* stack size */
+	uint8_t dead;  /* CN1: in a pool */
+	unsigned valgrind_id;
+	struct wf_fiber fiber;
+	char name[32];
+};
+
+/*
+ * WK1  worker: store_relaxed by the worker that switches it in  <->  load_relaxed by a
+ *      waker, to choose an inbox. It orders nothing: every worker's inbox will do, and a
+ *      pinned coroutine's never changes.
+ */
+
+static inline unsigned wf_park_kind(uint64_t word)
+{
+	return (unsigned)(word & 0xff);
+}
+
+/* The word that the next park of kind will have. Owner only. */
+static inline uint64_t wf_co_next_word(const struct wf_co *co, enum wf_wait kind)
+{
+	uint64_t word = wf_atomic_load_relaxed(&co->park); /* PK1 relaxed: our own */
+
+	return ((word >> 8) + 1) << 8 | (uint64_t)kind;
+}
+
+/* By the incoming side: from here on others may claim co. Returns whether somebody wants
+ * it stopped, which the caller must then look into. */
+static inline bool wf_co_publish(struct wf_co *co, uint64_t word)
+{
+	wf_atomic_xchg_seq(&co->park, word);       /* PK1 PK2 */
+	return wf_atomic_load_seq(&co->kick) != 0; /* PK2 */
+}
+
+/* Become co's one waker, if it is still parked as `word` says. */
+static inline bool wf_co_claim(struct wf_co *co, uint64_t word)
+{
+	return wf_atomic_cas_seq(&co->park, &word, word & ~(uint64_t)0xff); /* PK1 */
+}
+
+/* The same where only this thread can wake co: the completion of a call op. */
+static inline void wf_co_claim_owned(struct wf_co *co)
+{
+	uint64_t word = wf_atomic_load_relaxed(&co->park); /* PK1 relaxed: no rival */
+
+	wf_assert(wf_park_kind(word) == WF_WAIT_OP);
+	wf_atomic_store_release(&co->park, word & ~(uint64_t)0xff); /* PK1 */
+}
+
+/* Handles carry the generation above the address bits. */
+static inline void *wf_co_handle(const struct wf_co *co)
+{
+	return (void *)((uintptr_t)co | (uintptr_t)co->gen << 48);
+}
+
+static inline struct wf_co *wf_co_from_handle(const void *handle)
+{
+	return (struct wf_co *)((uintptr_t)handle & (((uintptr_t)1 << 48) - 1));
+}
+
+/* Whether the handle is stale. */
+static inline bool wf_co_stale(const void *handle)
+{
+	const struct wf_co *co = wf_co_from_handle(handle);
+
+	return wf_atomic_load_relaxed(&co->gen) /* CN1 relaxed: the handle's owner asks */
+		       != (uint16_t)((uintptr_t)handle >> 48) ||
+	       wf_atomic_load_relaxed(&co->dead); /* CN1 relaxed: the same */
+}
+
+#endif

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/* Counters of all workers, read while they run: relaxed, each some recent value. */
+#include <errno.h>
+#include <string.h>
+
+#include "../ring/feat.h"
+#include "../run/worker.h"
+#include "../sched.h"
+
+static bool up(void)
+{
+	uint32_t phase = wf_atomic_load_acquire(&wf_rt.phase); /* RT1 (run/rt.h) */
+
+	return phase == WF_UP || phase == WF_STOPPING;
+}
+
+int wf_totals(struct wf_totals *t)
+{
+	memset(t, 0, sizeof(*t));
+	if (!up())
+		return -ESRCH;
+	t->spawned =
+		wf_atomic_load_relaxed(&wf_rt.foreign_spawned); /* RT2 (run/spawn.c) */
+	for (unsigned i = 0; i < wf_rt.n_workers; i++) {
+		const struct wf_worker *w = wf_rt.workers[i];
+#define SUM(field, from) t->field += wf_atomic_load_relaxed(&from) /* statistics */
+		SUM(spawned, w->count.spawned);
+		SUM(ended, w->count.ended);
+		SUM(switches, w->count.switches);
+		SUM(steals, w->count.steals);
+		SUM(wakes, w->count.wakes);
+		SUM(remote_msgs, w->count.remote_msgs);
+		SUM(timers_fired, w->count.timers_fired);
+		SUM(enters, w->ring.count.enters);
+		SUM(sqes, w->ring.count.sqes);
+		SUM(cqes, w->ring.count.cqes);
+		SUM(starved, w->ring.count.starved);
+		SUM(overflows, w->ring.count.overflows);
+#undef SUM
+	}
+	return 0;
+}
+
+int wf_n_workers(void)
+{
+	return up() ? (int)wf_rt.n_workers : -ESRCH;
+}
+
+int wf_worker_id(void)
+{
+	struct wf_worker *w = wf_worker_self();
+
+	return w && w->current ? (int)w->id : wf_no_coroutine();
+}
+
+int wf_feature(unsigned i, const char **ret_name, bool *ret_on, const char **ret_lost)
+{
+	if (i >= WF_FEAT_COUNT)
+		return -ENOENT;
+	if (ret_name)
+		*ret_name = wf_feat_rows[i].name;
+	if (ret_on)
+		*ret_on = wf_has((enum wf_feat)i);
+	if (ret_lost)
+		*ret_lost = wf_feat_rows[i].lost;
+	return 0;
+}

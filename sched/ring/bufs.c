@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+#include "bufs.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "../base/assert.h"
+#include "../base/atomic.h"
+#include "../base/sys.h"
+
+static uint32_t power_of_two(uint32_t n)
+{
+	uint32_t p = 1;
+
+	while (p < n)
+		p *= 2;
+	return p;
+}
+
+static int map_all(struct wf_bufs *b)
+{
+	const int prot = PROT_READ | PROT_WRITE, flags = MAP_PRIVATE | MAP_ANONYMOUS;
+
+	b->ring = wf_sys.mmap(b->n * sizeof(struct io_uring_buf), prot, flags);
+	b->mem = wf_sys.mmap((size_t)b->n * b->bytes, prot, flags);
+	b->info = wf_sys.calloc(b->n, sizeof(*b->info));
+	if (wf_sys_ptr_err(b->ring))
+		b->ring = NULL;
+	if (wf_sys_ptr_err(b->mem))
+		b->mem = NULL;
+	return b->ring && b->mem && b->info ? 0 : -ENOMEM;
+}
+
+int wf_bufs_open(struct wf_bufs *b, int ring_fd, uint32_t n, uint32_t bytes)
+{
+	*b = (struct wf_bufs){.n = power_of_two(n), .bytes = bytes};
+	int rc = map_all(b);
+	struct io_uring_buf_reg reg = {.ring_addr = (uintptr_t)b->ring,
+				       .ring_entries = b->n};
+
+	if (!rc)
+		rc = wf_sys.ring_register(ring_fd, IORING_REGISTER_PBUF_RING, &reg, 1);
+	if (rc) {
+		wf_bufs_close(b);
+		return rc;
+	}
+	/* A forked child must not share what the kernel writes to. */
+	wf_sys.madvise(b->ring, b->n * sizeof(struct io_uring_buf), MADV_DONTFORK);
+	wf_sys.madvise(b->mem, (size_t)b->n * bytes, MADV_DONTFORK);
+	for (uint32_t i = 0; i < b->n; i++)
+		wf_bufs_give_owner(b, (uint16_t)i);
+	return 0;
+}
+
+void wf_bufs_close(struct wf_bufs *b)
+{
+	if (b->ring)
+		wf_sys.munmap(b->ring, b->n * sizeof(struct io_uring_buf));
+	if (b->mem)
+		wf_sys.munmap(b->mem, (size_t)b->n * b->bytes);
+	free(b->info);
+	memset(b, 0, sizeof(*b));
+}
+
+void wf_bufs_give_owner(struct wf_bufs *b, uint16_t bid)
+{
+	wf_assert(bid < b->n && b->n_free < b->n);
+	io_uring_buf_ring_add(b->ring, b->mem + (uint64_t)bid * b->bytes, b->bytes, bid,
+			      (int)b->n - 1, 0);
+	io_uring_buf_ring_advance(b->ring, 1);
+	b->n_free++;
+}
+
+void wf_bufs_give_any(struct wf_bufs *b, uint16_t bid)
+{
+	uint32_t head =
+		wf_atomic_load_relaxed(&b->remote); /* BR1 relaxed: the cas checks */
+
+	do
+		b->info[bid].next = head ? (uint16_t)(head - 1) : WF_BUF_NONE;
+	while (!wf_atomic_cas_release(&b->remote, &head, bid + 1u)); /* BR1 */
+}
+
+void wf_bufs_collect(struct wf_bufs *b)
+{
+	if (!wf_atomic_load_relaxed(&b->remote)) /* BR1 relaxed: a glance */
+		return;
+	uint32_t head = wf_atomic_xchg_acquire(&b->remote, 0u); /* BR1 */
+	uint16_t bid = head ? (uint16_t)(head - 1) : WF_BUF_NONE;
+
+	while (bid != WF_BUF_NONE) {
+		uint16_t next = b->info[bid].next;
+		wf_bufs_give_owner(b, bid);
+		bid = next;
+	}
+}

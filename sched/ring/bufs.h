@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One ring's receive buffers: a ring shared with the kernel, which takes the next buffer
+ * for each run of bytes. Only the ring's own thread may give buffers to the kernel; other
+ * workers leave theirs on a list that the owner collects.
+ *
+ * BR1  remote: cas_release in wf_bufs_give_any  <->  xchg_acquire in wf_bufs_collect.
+ *      The owner sees the links. It takes the whole list, so there is no ABA.
+ */
+#ifndef WF_RING_BUFS_H
+#define WF_RING_BUFS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "uapi.h"
+
+#define WF_BUF_NONE UINT16_MAX
+
+struct wf_buf {
+	uint16_t next;     /* in a connection's readahead, or in the remote list */
+	uint32_t off, len; /* the bytes not yet consumed */
+};
+
+struct wf_bufs {
+	struct io_uring_buf_ring *ring; /* NULL: this ring has none */
+	char *mem;
+	struct wf_buf *info;
+	uint32_t n, bytes; /* of them, of each */
+	uint32_t n_free;   /* owner only: those that the kernel has */
+	uint32_t remote;   /* BR1: 1 + first returned by others */
+};
+
+/* Register with the ring behind ring_fd. -ENOMEM: less is possible (memlock). */
+int wf_bufs_open(struct wf_bufs *b, int ring_fd, uint32_t n, uint32_t bytes);
+void wf_bufs_close(struct wf_bufs *b);
+
+static inline char *wf_bufs_data(const struct wf_bufs *b, uint16_t bid)
+{
+	return b->mem + (uint64_t)bid * b->bytes + b->info[bid].off;
+}
+
+void wf_bufs_give_owner(struct wf_bufs *b, uint16_t bid);
+void wf_bufs_give_any(struct wf_bufs *b, uint16_t bid);
+
+/* Owner: hand the kernel what others returned. */
+void wf_bufs_collect(struct wf_bufs *b);
+
+#endif

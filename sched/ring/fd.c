@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+/* The table of descriptors: two levels, so that a million entries cost nothing unused. */
+#include "fd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+
+#include "../base/sys.h"
+#include "bufs.h"
+
+enum { CHUNK_LOG2 = 8, CHUNK = 1 << CHUNK_LOG2, MAX_CHUNKS = 1 << 14 };
+
+static struct wf_fd *chunks[MAX_CHUNKS]; /* FD3 */
+
+static void init_entry(struct wf_fd *f, int fd)
+{
+	f->fd = fd;
+	f->first = f->last = WF_BUF_NONE;
+	f->conn_first = f->conn_last = f->conn_next = -1;
+}
+
+static struct wf_fd *chunk_open(unsigned c)
+{
+	struct wf_fd *fresh = wf_sys.calloc(CHUNK, sizeof(*fresh)), *found = NULL;
+
+	if (!fresh)
+		return NULL;
+	for (int i = 0; i < CHUNK; i++)
+		init_entry(&fresh[i], (int)(c * CHUNK) + i);
+	if (wf_atomic_cas_seq(&chunks[c], &found, fresh)) /* FD3 */
+		return fresh;
+	free(fresh);
+	return found;
+}
+
+struct wf_fd *wf_fd_peek(int fd)
+{
+	if (fd < 0 || fd >> CHUNK_LOG2 >= MAX_CHUNKS)
+		return NULL;
+	struct wf_fd *chunk = wf_atomic_load_acquire(&chunks[fd >> CHUNK_LOG2]); /* FD3 */
+
+	return chunk ? &chunk[fd & (CHUNK - 1)] : NULL;
+}
+
+struct wf_fd *wf_fd_get(int fd)
+{
+	struct wf_fd *f = wf_fd_peek(fd);
+
+	if (wf_likely(f))
+		return f;
+	if (fd < 0 || fd >> CHUNK_LOG2 >= MAX_CHUNKS)
+		return NULL;
+	struct wf_fd *chunk = chunk_open((unsigned)fd >> CHUNK_LOG2);
+
+	return chunk ? &chunk[fd & (CHUNK - 1)] : NULL;
+}
+
+void wf_fd_for_each(void (*fn)(struct wf_fd *f, void *arg), void *arg)
+{
+	for (unsigned c = 0; c < MAX_CHUNKS; c++) {
+		struct wf_fd *chunk = wf_atomic_load_acquire(&chunks[c]); /* FD3 */
+
+		for (int i = 0; chunk && i < CHUNK; i++)
+			fn(&chunk[i], arg);
+	}
+}
+
+void wf_fd_table_fini(void)
+{
+	for (unsigned c = 0; c < MAX_CHUNKS; c++) {
+		free(chunks[c]);
+		chunks[c] = NULL;
+	}
+}
+
+/* lock held. Nothing of an earlier life is left. */
+static bool idle(struct wf_fd *f)
+{
+	return !(f->state & (WF_FD_ARMED | WF_FD_STARVED | WF_FD_CHAIN)) && !f->waiter &&
+	       f->n_held == 0 && wf_atomic_load_seq(&f->refs) == 0; /* FD2 */
+}
+
+static bool begin_life(int fd, bool stream)
+{
+	struct wf_fd *f = wf_fd_get(fd);
+
+	if (!f)
+		return false;
+	wf_spin_lock(&f->lock);
+	bool ok = idle(f);
+	if (ok) {
+		f->state = stream ? WF_FD_STREAM : 0;
+		f->err = 0;
+		f->home = NULL;
+	}
+	wf_spin_unlock(&f->lock);
+	return ok;
+}
+
+int wf_fd_born(int fd, bool stream)
+{
+	if (wf_likely(begin_life(fd, stream)))
+		return fd;
+	/* The old number stays open on purpose until a clean one is found, then goes. */
+	int tries[8], n = 0, clean = -EMFILE;
+
+	while (n < 8) {
+		int dup = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+		if (dup < 0)
+			break;
+		if (begin_life(dup, stream)) {
+			clean = dup;
+			break;
+		}
+		tries[n++] = dup;
+	}
+	while (n > 0)
+		wf_sys.close(tries[--n]);
+	wf_sys.close(fd);
+	return clean;
+}
+
+int wf_fd_use(struct wf_fd *f)
+{
+	if (!f)
+		return 0;
+	uint32_t old = wf_atomic_add_seq(&f->refs, 1u); /* FD2 */
+
+	if (wf_likely(!(old & WF_FD_CLOSING)))
+		return 0;
+	return -EBADF; /* the caller must still wf_fd_unuse() */
+}
+
+bool wf_fd_unuse(struct wf_fd *f)
+{
+	if (!f)
+		return false;
+	return wf_atomic_sub_seq(&f->refs, 1u) == (WF_FD_CLOSING | 1u); /* FD2 */
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What weft knows of a descriptor, in a table indexed by its number. Entries are
+ * type-stable while the runtime lives.
+ *
+ * A stream (multishot receive or accept) belongs to the ring `home` until its last
+ * completion; readahead lies in that ring's buffers. Both may be used from any worker
+ * under `lock`; only the arming and cancelling requests need home's own thread.
+ *
+ * FD1  lock guards everything here but refs.
+ * FD2  refs: add_seq in wf_fd_use, then look for CLOSING  <->  or_seq of CLOSING in
+ * close, then look at the count. Either the user sees CLOSING and backs off, or the
+ * closer sees the user and waits: no request is in flight when the number is given back.
+ * FD3  chunks: cas_seq publishes a zeroed chunk  <->  load_acquire in wf_fd_peek.
+ */
+#ifndef WF_RING_FD_H
+#define WF_RING_FD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "../base/spin.h"
+#include "../co/co.h"
+
+struct wf_ring;
+
+enum wf_fd_state {
+	WF_FD_STREAM = 1 << 0,     /* may receive or accept ahead of need */
+	WF_FD_LISTENER = 1 << 1,   /* the stream is an accept */
+	WF_FD_ARMED = 1 << 2,      /* the stream's request is with the kernel */
+	WF_FD_CANCELLING = 1 << 3, /* and was asked to end */
+	WF_FD_EOF = 1 << 4,
+	WF_FD_STARVED = 1 << 5,  /* in home's list of those that wait for buffers */
+	WF_FD_CHAIN = 1 << 6,    /* msg is on its way through the workers */
+	WF_FD_NONBLOCK = 1 << 7, /* weft set O_NONBLOCK, for system calls made directly */
+};
+
+#define WF_FD_CLOSING (1u << 31)
+
+enum wf_want { WF_WANT_BYTES, WF_WANT_READABLE, WF_WANT_CONNECTION };
+
+/* One waiter's wishes, on its stack. */
+struct wf_want_what {
+	enum wf_want want;
+	void *buf;
+	size_t len;
+};
+
+struct wf_fd {
+	struct wf_spin lock;
+	uint32_t refs; /* FD2 */
+	int fd;
+	int err; /* what ended the stream; kept for receives, told once for accepts */
+	uint16_t gen;   /* counts arms: completions of an earlier life do not match */
+	uint16_t state; /* enum wf_fd_state */
+	uint16_t first, last; /* readahead: buffers of home, WF_BUF_NONE: none */
+	uint32_t held;        /* readahead bytes */
+	uint32_t n_held;      /* readahead buffers, or queued connections */
+	int conn_first, conn_last, conn_next; /* listener's queue; link in a listener's */
+	uint16_t chain_next;                  /* the worker that msg goes to */
+	struct wf_ring *home;
+	struct wf_co *waiter, *closer;
+	uint64_t waiter_word, closer_word;
+	struct wf_want_what *what; /* the waiter's */
+	struct wf_fd *starved_next;
+	struct wf_msg msg;
+} __attribute__((aligned(64)));
+
+void wf_fd_table_fini(void);
+
+/* Each entry that was ever made. */
+void wf_fd_for_each(void (*fn)(struct wf_fd *f, void *arg), void *arg);
+
+/* The entry of a number; made if need be. NULL: negative, too high, or no memory. */
+struct wf_fd *wf_fd_get(int fd);
+
+/* The entry if there is one. */
+struct wf_fd *wf_fd_peek(int fd);
+
+/*
+ * A number was given out by the kernel to us. Returns the number to use: the same, or,
+ * when an earlier life of it has requests in flight (somebody closed it behind our back),
+ * a duplicate under another number. -EMFILE, -ENOMEM: fd was closed.
+ */
+int wf_fd_born(int fd, bool stream);
+
+/* Count a call op in flight. -EBADF: being closed. NULL entries are not counted. */
+int wf_fd_use(struct wf_fd *f);
+
+/* Returns true when a closer must be woken. */
+bool wf_fd_unuse(struct wf_fd *f);
+
+#endif

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One worker's ring, and the seam behind which an engine waits for the kernel.
+ *
+ * Only the owning thread calls the functions here, except wf_engine.wake. What completes
+ * makes coroutines runnable: they are collected in `ready`, which the worker takes.
+ */
+#ifndef WF_RING_RING_H
+#define WF_RING_RING_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../base/conf.h"
+#include "bufs.h"
+#include "fd.h"
+#include "op.h"
+
+/* Statistics: one writer, relaxed, read by anybody. */
+struct wf_ring_counters {
+	uint64_t enters, sqes, cqes, starved, overflows, cancels;
+};
+
+struct wf_engine;
+
+struct wf_ring {
+	struct io_uring ur;
+	const struct wf_engine *engine;
+	unsigned id;
+	int enter_fd; /* the registered index, or the descriptor */
+	unsigned enter_flags;
+	uint32_t in_flight; /* requests whose last completion is outstanding, wakes apart
+			     */
+	struct wf_co *ready, **ready_tail;
+	struct wf_fd *starved; /* streams that found no buffer */
+	uint32_t readahead_bytes;
+	struct wf_bufs bufs;
+	int wake_fd; /* eventfd, or -1 */
+	bool wake_armed;
+	struct wf_ring_counters count;
+};
+
+/* Implementers: io_uring (uring.c); epoll and a simulator come later. */
+struct wf_engine {
+	const char *name;
+	/* 0 or -errno; on its worker's thread. close: nothing may be in flight. */
+	int (*open)(struct wf_ring *r, const struct wf_conf *conf);
+	void (*close)(struct wf_ring *r);
+	/* Begin op; its end makes op->co ready with op->res set. Cannot fail. */
+	void (*start)(struct wf_ring *r, struct wf_op *op);
+	/* Ask for its end; it still ends by its completion. */
+	void (*cancel)(struct wf_ring *r, struct wf_op *op);
+	void (*cancel_fd)(struct wf_ring *r, int fd);
+	/* Arm f's stream here, or ask for its end. f locked. */
+	void (*stream_start)(struct wf_ring *r, struct wf_fd *f);
+	void (*stream_cancel)(struct wf_ring *r, struct wf_fd *f);
+	/* Submit what was prepared, wait up to wait_ns for a completion (0: do not),
+	 * reap. */
+	void (*poll)(struct wf_ring *r, uint64_t wait_ns);
+	/* Whether a poll without waiting would do anything. Cheap. */
+	bool (*busy)(const struct wf_ring *r);
+	/* Any thread: end `target`'s wait. from: the caller's own ring, or NULL. */
+	void (*wake)(struct wf_ring *target, struct wf_ring *from);
+};
+
+extern const struct wf_engine wf_engine_uring;
+
+static inline void wf_ring_ready(struct wf_ring *r, struct wf_co *co)
+{
+	co->next = NULL;
+	*r->ready_tail = co;
+	r->ready_tail = &co->next;
+}
+
+#endif

@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: MIT */
+/* The state machine of streams; stream.h draws it. Independent of the engine. */
+#include "stream.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+
+#include "../base/sys.h"
+
+enum { ACCEPT_BOUND = 256 }; /* connections accepted ahead of need, a listener */
+
+/* Give a buffer back to the ring it belongs to, from whichever worker. */
+static void give(struct wf_ring *here, struct wf_ring *home, uint16_t bid)
+{
+	if (here == home)
+		wf_bufs_give_owner(&home->bufs, bid);
+	else
+		wf_bufs_give_any(&home->bufs, bid);
+}
+
+/* Readahead, f locked. */
+
+static void append(struct wf_ring *home, struct wf_fd *f, uint16_t bid)
+{
+	struct wf_buf *info = home->bufs.info;
+
+	info[bid].next = WF_BUF_NONE;
+	if (f->first == WF_BUF_NONE)
+		f->first = bid;
+	else
+		info[f->last].next = bid;
+	f->last = bid;
+	f->held += info[bid].len;
+	f->n_held++;
+}
+
+static size_t consume(struct wf_ring *here, struct wf_fd *f, char *buf, size_t len)
+{
+	struct wf_bufs *b = &f->home->bufs;
+	size_t done = 0;
+
+	while (f->first != WF_BUF_NONE && done < len) {
+		uint16_t bid = f->first;
+		struct wf_buf *info = &b->info[bid];
+		uint32_t n = info->len < len - done ? info->len : (uint32_t)(len - done);
+
+		memcpy(buf + done, wf_bufs_data(b, bid), n);
+		done += n;
+		info->off += n;
+		info->len -= n;
+		f->held -= n;
+		if (info->len)
+			break;
+		f->first = info->next;
+		f->n_held--;
+		give(here, f->home, bid);
+	}
+	return done;
+}
+
+/* Queued connections, f locked: a list through their own entries. */
+
+static void queue_connection(struct wf_fd *f, int fd)
+{
+	if (f->conn_first < 0)
+		f->conn_first = fd;
+	else
+		wf_fd_peek(f->conn_last)->conn_next = fd;
+	f->conn_last = fd;
+	f->n_held++;
+}
+
+static int take_connection(struct wf_fd *f)
+{
+	int fd = f->conn_first;
+	struct wf_fd *conn = wf_fd_peek(fd);
+
+	f->conn_first = conn->conn_next;
+	conn->conn_next = -1;
+	f->n_held--;
+	return fd;
+}
+
+void wf_stream_drop(struct wf_ring *here, struct wf_fd *f)
+{
+	while (f->conn_first >= 0)
+		wf_sys.close(take_connection(f));
+	while (f->first != WF_BUF_NONE) {
+		uint16_t bid = f->first;
+		f->first = f->home->bufs.info[bid].next;
+		give(here, f->home, bid);
+	}
+	f->held = f->n_held = 0;
+}
+
+/* A listener's errors are told once, so that accept goes on after -EMFILE. */
+static ssize_t take_error(struct wf_fd *f)
+{
+	int err = f->err;
+
+	if (f->state & WF_FD_LISTENER)
+		f->err = 0;
+	return err;
+}
+
+ssize_t wf_stream_take(struct wf_ring *here, struct wf_fd *f,
+		       const struct wf_want_what *w)
+{
+	if (w->want == WF_WANT_CONNECTION && f->conn_first >= 0)
+		return take_connection(f);
+	if (w->want == WF_WANT_BYTES && f->first != WF_BUF_NONE)
+		return (ssize_t)consume(here, f, w->buf, w->len);
+	if (w->want == WF_WANT_READABLE &&
+	    (f->first != WF_BUF_NONE || f->state & WF_FD_EOF))
+		return POLLIN | (f->state & WF_FD_EOF ? POLLRDHUP : 0);
+	if (f->state & WF_FD_EOF)
+		return 0;
+	return f->err ? take_error(f) : -EAGAIN;
+}
+
+static void arm(struct wf_ring *r, struct wf_fd *f)
+{
+	f->home = r;
+	f->gen++;
+	f->state |= WF_FD_ARMED;
+	r->in_flight++;
+	r->engine->stream_start(r, f);
+}
+
+void wf_stream_want(struct wf_ring *here, struct wf_fd *f)
+{
+	/* Armed, ending or starved: home's next completion or refill sees the waiter. */
+	if (!(f->state & (WF_FD_ARMED | WF_FD_STARVED)))
+		arm(here, f);
+}
+
+static void unstarve(struct wf_ring *home, struct wf_fd *f)
+{
+	struct wf_fd **link = &home->starved;
+
+	while (*link != f)
+		link = &(*link)->starved_next;
+	*link = f->starved_next;
+	f->state &= (uint16_t)~WF_FD_STARVED;
+}
+
+void wf_stream_stop(struct wf_ring *home, struct wf_fd *f)
+{
+	if (f->state & WF_FD_STARVED)
+		unstarve(home, f);
+	if ((f->state & (WF_FD_ARMED | WF_FD_CANCELLING)) != WF_FD_ARMED)
+		return;
+	f->state |= WF_FD_CANCELLING;
+	wf_count(&home->count.cancels, 1u); /* statistics: relaxed */
+	home->engine->stream_cancel(home, f);
+}
+
+void wf_stream_wake(struct wf_ring *here, struct wf_fd *f, ssize_t res)
+{
+	struct wf_co *co = f->waiter;
+
+	f->waiter = NULL;
+	if (!co || !wf_co_claim(co, f->waiter_word))
+		return;
+	co->result = (int32_t)res;
+	wf_ring_ready(here, co);
+}
+
+void wf_fd_wake_closer(struct wf_ring *here, struct wf_fd *f)
+{
+	struct wf_co *co = f->closer;
+
+	f->closer = NULL;
+	if (co && wf_co_claim(co, f->closer_word))
+		wf_ring_ready(here, co);
+}
+
+/* The waiter, made ours: from here nobody else resumes it, so its stack may be written.
+ */
+static struct wf_co *claim_waiter(struct wf_fd *f)
+{
+	struct wf_co *co = f->waiter;
+
+	f->waiter = NULL;
+	return co && wf_co_claim(co, f->waiter_word) ? co : NULL;
+}
+
+static void got_bytes(struct wf_ring *r, struct wf_fd *f, uint16_t bid, uint32_t len)
+{
+	struct wf_co *co = claim_waiter(f);
+
+	r->bufs.info[bid] = (struct wf_buf){.len = len, .next = WF_BUF_NONE};
+	append(r, f, bid);
+	if (co) {
+		co->result = (int32_t)wf_stream_take(r, f, f->what);
+		wf_ring_ready(r, co);
+	}
+	/* At the bound, or when buffers run low and this connection holds some already:
+	 * what is left is for those that hold none. */
+	if (f->held >= r->readahead_bytes ||
+	    (f->n_held > 1 && r->bufs.n_free < r->bufs.n / 4))
+		wf_stream_stop(r, f);
+}
+
+static void got_connection(struct wf_ring *r, struct wf_fd *f, int fd)
+{
+	fd = wf_fd_born(fd, true);
+	if (fd < 0)
+		return;
+	queue_connection(f, fd);
+	if (f->waiter) {
+		struct wf_co *co = claim_waiter(f);
+		if (co) {
+			co->result = take_connection(f);
+			wf_ring_ready(r, co);
+		}
+	}
+	if (f->n_held >= ACCEPT_BOUND)
+		wf_stream_stop(r, f);
+}
+
+static void starve(struct wf_ring *r, struct wf_fd *f)
+{
+	f->state |= WF_FD_STARVED;
+	f->starved_next = r->starved;
+	r->starved = f;
+	wf_count(&r->count.starved, 1u); /* statistics: relaxed */
+}
+
+/* The last completion was seen. */
+static void ended(struct wf_ring *r, struct wf_fd *f)
+{
+	f->state &= (uint16_t) ~(WF_FD_ARMED | WF_FD_CANCELLING);
+	r->in_flight--;
+	if (wf_atomic_load_seq(&f->refs) & WF_FD_CLOSING) { /* FD2 */
+		wf_fd_wake_closer(r, f);
+	} else if (f->closer) { /* a release, not a close */
+		wf_fd_wake_closer(r, f);
+	} else if (f->waiter) {
+		ssize_t res = wf_stream_take(r, f, f->what);
+		if (res != -EAGAIN)
+			wf_stream_wake(r, f, res);
+		else if (!(f->state & WF_FD_STARVED))
+			arm(r, f);
+	}
+}
+
+static bool transient(int err)
+{
+	return err == -ECANCELED || err == -EINTR || err == -EAGAIN ||
+	       err == -ECONNABORTED;
+}
+
+void wf_stream_complete(struct wf_ring *r, struct wf_fd *f, uint16_t gen, int res,
+			uint16_t bid, bool more)
+{
+	wf_spin_lock(&f->lock);
+	wf_bug(gen != f->gen || f->home != r || !(f->state & WF_FD_ARMED));
+	if (f->state & WF_FD_LISTENER) {
+		if (res >= 0)
+			got_connection(r, f, res);
+	} else if (res > 0) {
+		got_bytes(r, f, bid, (uint32_t)res);
+	} else if (bid != WF_BUF_NONE) {
+		wf_bufs_give_owner(&r->bufs, bid);
+	}
+	if (res == 0 && !(f->state & WF_FD_LISTENER))
+		f->state |= WF_FD_EOF;
+	else if (res == -ENOBUFS && !(f->state & WF_FD_LISTENER))
+		starve(r, f);
+	else if (res < 0 && !transient(res))
+		f->err = res;
+	if (!more)
+		ended(r, f);
+	wf_spin_unlock(&f->lock);
+}
+
+void wf_stream_feed(struct wf_ring *r)
+{
+	wf_bufs_collect(&r->bufs);
+	while (r->starved && r->bufs.n_free > r->bufs.n / 8) {
+		struct wf_fd *f = r->starved;
+
+		r->starved = f->starved_next;
+		wf_spin_lock(&f->lock);
+		f->state &= (uint16_t)~WF_FD_STARVED;
+		if (f->waiter && !(f->state & WF_FD_ARMED))
+			arm(r, f);
+		wf_spin_unlock(&f->lock);
+	}
+}

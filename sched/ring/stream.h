@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Stream ops: multishot receive and accept, with bounded readahead.
+ *
+ * A stream is armed by the first caller who has to wait, on that caller's ring, which is
+ * then its home. It stays armed while nobody waits, until readahead reaches the bound:
+ *then it is cancelled, and armed again by the next caller who must wait. When the kernel
+ *finds no buffer, the stream queues in home's list and is armed when buffers have come
+ *back.
+ *
+ *	idle --wf_stream_want--> ARMED --last completion--> idle | EOF | error | STARVED
+ *
+ * A completion hands its bytes to the waiter directly (copied on home's thread, while
+ *they are hot) and keeps what is left over. A deadline or cancel removes only the waiter.
+ */
+#ifndef WF_RING_STREAM_H
+#define WF_RING_STREAM_H
+
+#include "ring.h"
+
+/* f locked. What is there already: a count, 0 at the end, -errno; -EAGAIN: must wait. */
+ssize_t wf_stream_take(struct wf_ring *here, struct wf_fd *f,
+		       const struct wf_want_what *w);
+
+/* f locked, nothing there. See that the stream is or will be armed; `here` becomes home
+ * if it is idle. */
+void wf_stream_want(struct wf_ring *here, struct wf_fd *f);
+
+/* f locked, on home's thread. Ask an armed stream to end; a starved one ends at once. */
+void wf_stream_stop(struct wf_ring *home, struct wf_fd *f);
+
+/* f locked, idle. Drop readahead and queued connections. */
+void wf_stream_drop(struct wf_ring *here, struct wf_fd *f);
+
+/* f locked. Wake the waiter, if there is one and nobody else has, with `res`. */
+void wf_stream_wake(struct wf_ring *here, struct wf_fd *f, ssize_t res);
+void wf_fd_wake_closer(struct wf_ring *here, struct wf_fd *f);
+
+/* The engine's completion: `res` and `bid` as the kernel gave them (bid WF_BUF_NONE: no
+ * buffer); more: the stream goes on. */
+void wf_stream_complete(struct wf_ring *r, struct wf_fd *f, uint16_t gen, int res,
+			uint16_t bid, bool more);
+
+/* Arm starved streams again if enough buffers are back. */
+void wf_stream_feed(struct wf_ring *r);
+
+#endif

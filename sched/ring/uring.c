@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The io_uring engine: the flag ladder, submission, reaping, waking.
+ *
+ * With DEFER_TASKRUN nothing completes unless this thread enters the kernel asking for
+ * events; the kernel sets SQ_TASKRUN when there is something to come for.
+ */
+#include <errno.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "../base/sys.h"
+#include "feat.h"
+#include "ring.h"
+#include "stream.h"
+
+static uint64_t stream_ud(const struct wf_fd *f)
+{
+	return (uint64_t)(uintptr_t)f | (uint64_t)f->gen << 48 | WF_UD_STREAM;
+}
+
+/* Opening. */
+
+static unsigned ladder(int rung)
+{
+	const unsigned base =
+		IORING_SETUP_SUBMIT_ALL | IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP;
+
+	if (rung == 0)
+		return base | IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |
+		       IORING_SETUP_TASKRUN_FLAG;
+	if (rung == 1)
+		return base | IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG;
+	return IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP;
+}
+
+/* Under a small RLIMIT_MEMLOCK halve the queues until they fit. */
+static int setup(struct wf_ring *r, unsigned entries)
+{
+	int rung = wf_has(WF_FEAT_DEFER_TASKRUN)  ? 0
+		   : wf_has(WF_FEAT_COOP_TASKRUN) ? 1
+						  : 2;
+	int rc = -ENOMEM;
+
+	for (; rc == -ENOMEM && entries >= 8; entries /= 2) {
+		struct io_uring_params p = {.flags = ladder(rung),
+					    .cq_entries = entries * 8};
+		rc = wf_sys.ring_init(entries, &r->ur, &p);
+	}
+	return rc;
+}
+
+/* We store only the tail at submission, so the index array is the identity, once. */
+static void fill_index_array(struct io_uring_sq *sq)
+{
+	for (unsigned i = 0; i < sq->ring_entries; i++)
+		sq->array[i] = i;
+}
+
+static void arm_eventfd(struct wf_ring *r);
+
+static int open_wake_fd(struct wf_ring *r)
+{
+	r->wake_fd = -1;
+	if (wf_has(WF_FEAT_MSG_RING_SYNC))
+		return 0;
+	/* plain threads have no ring to send a message from */
+	int fd = wf_sys.eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (fd < 0)
+		return fd;
+	r->wake_fd = fd;
+	arm_eventfd(r);
+	return 0;
+}
+
+static void open_bufs(struct wf_ring *r, const struct wf_conf *conf)
+{
+	if (!wf_has(WF_FEAT_BUF_RING) || !wf_has(WF_FEAT_RECV_MULTI))
+		return;
+	int rc = -ENOMEM;
+	for (long n = conf->recv_buffers; rc == -ENOMEM && n >= 16; n /= 2)
+		rc = wf_bufs_open(&r->bufs, r->ur.ring_fd, (uint32_t)n,
+				  (uint32_t)conf->recv_buffer_bytes);
+}
+
+static int uring_open(struct wf_ring *r, const struct wf_conf *conf)
+{
+	int rc = setup(r, (unsigned)conf->sq_entries);
+
+	if (rc < 0)
+		return rc;
+	io_uring_ring_dontfork(&r->ur);
+	fill_index_array(&r->ur.sq);
+	r->enter_fd = r->ur.ring_fd;
+	r->enter_flags = 0;
+	if (wf_has(WF_FEAT_RING_FD) && io_uring_register_ring_fd(&r->ur) == 1) {
+		r->enter_fd = r->ur.enter_ring_fd;
+		r->enter_flags = IORING_ENTER_REGISTERED_RING;
+	}
+	if (wf_has(WF_FEAT_IOWQ_MAX))
+		wf_sys.ring_register(r->ur.ring_fd, IORING_REGISTER_IOWQ_MAX_WORKERS,
+				     (unsigned[2]){4, 64}, 2);
+	open_bufs(r, conf);
+	r->readahead_bytes = (uint32_t)conf->readahead_bytes;
+	rc = open_wake_fd(r);
+	if (rc < 0) {
+		wf_bufs_close(&r->bufs);
+		io_uring_queue_exit(&r->ur);
+	}
+	return rc;
+}
+
+static void uring_close(struct wf_ring *r)
+{
+	wf_assert(r->in_flight == 0);
+	io_uring_queue_exit(&r->ur);
+	wf_bufs_close(&r->bufs);
+	if (r->wake_fd >= 0)
+		wf_sys.close(r->wake_fd);
+}
+
+/* Submitting. */
+
+static unsigned sq_pending(const struct wf_ring *r)
+{
+	return r->ur.sq.sqe_tail - io_uring_smp_load_acquire(r->ur.sq.khead);
+}
+
+static void publish_sqes(struct wf_ring *r)
+{
+	if (*r->ur.sq.ktail != r->ur.sq.sqe_tail)
+		io_uring_smp_store_release(r->ur.sq.ktail, r->ur.sq.sqe_tail);
+}
+
+/* Hand over what was prepared; complete nothing. */
+static int submit_only(struct wf_ring *r)
+{
+	unsigned submit = sq_pending(r);
+
+	publish_sqes(r);
+	wf_count(&r->count.enters, 1u);   /* statistics: relaxed */
+	wf_count(&r->count.sqes, submit); /* statistics: relaxed */
+	return wf_sys.ring_enter(r->enter_fd, submit, 0, r->enter_flags, NULL, 0);
+}
+
+static int enter(struct wf_ring *r, unsigned wait, const struct __kernel_timespec *ts)
+{
+	struct io_uring_getevents_arg arg = {.ts = (uint64_t)(uintptr_t)ts};
+	unsigned submit = sq_pending(r), flags = r->enter_flags | IORING_ENTER_GETEVENTS;
+
+	publish_sqes(r);
+	wf_count(&r->count.enters, 1u);   /* statistics: relaxed */
+	wf_count(&r->count.sqes, submit); /* statistics: relaxed */
+	if (ts)
+		return wf_sys.ring_enter(r->enter_fd, submit, wait,
+					 flags | IORING_ENTER_EXT_ARG, &arg, sizeof(arg));
+	return wf_sys.ring_enter(r->enter_fd, submit, wait, flags, NULL, 0);
+}
+
+/*
+ * A free request. When the queue is full, what is there is submitted first. Nothing is
+ * reaped here: the caller may hold a descriptor's lock that a completion needs. The
+ * kernel keeps completions that find the queue full (NODROP), so none is lost; EAGAIN
+ * means that it has no memory for a request just now, and is waited out.
+ */
+static struct io_uring_sqe *get_sqe(struct wf_ring *r)
+{
+	struct io_uring_sqe *sqe;
+
+	while (wf_unlikely(!(sqe = io_uring_get_sqe(&r->ur)))) {
+		if (submit_only(r) < 0)
+			sched_yield();
+	}
+	memset(sqe, 0, sizeof(*sqe));
+	return sqe;
+}
+
+static void uring_start(struct wf_ring *r, struct wf_op *op)
+{
+	const struct wf_op_row *row = &wf_op_rows[op->code];
+	struct io_uring_sqe *sqe = get_sqe(r);
+
+	sqe->opcode = row->opcode;
+	sqe->user_data = (uint64_t)(uintptr_t)op | WF_UD_OP;
+	row->prep(sqe, op);
+	r->in_flight++;
+}
+
+static struct io_uring_sqe *get_quiet_sqe(struct wf_ring *r)
+{
+	struct io_uring_sqe *sqe = get_sqe(r);
+
+	sqe->user_data = WF_UD_NONE;
+	if (wf_has(WF_FEAT_CQE_SKIP))
+		sqe->flags = IOSQE_CQE_SKIP_SUCCESS;
+	return sqe;
+}
+
+static void cancel_ud(struct wf_ring *r, uint64_t user_data)
+{
+	struct io_uring_sqe *sqe = get_quiet_sqe(r);
+
+	sqe->opcode = IORING_OP_ASYNC_CANCEL;
+	sqe->fd = -1;
+	sqe->addr = user_data;
+}
+
+static void uring_cancel(struct wf_ring *r, struct wf_op *op)
+{
+	cancel_ud(r, (uint64_t)(uintptr_t)op | WF_UD_OP);
+}
+
+static void uring_cancel_fd(struct wf_ring *r, int fd)
+{
+	struct io_uring_sqe *sqe = get_quiet_sqe(r);
+
+	sqe->opcode = IORING_OP_ASYNC_CANCEL;
+	sqe->fd = fd;
+	sqe->cancel_flags = IORING_ASYNC_CANCEL_FD | IORING_ASYNC_CANCEL_ALL;
+}
+
+static void uring_stream_start(struct wf_ring *r, struct wf_fd *f)
+{
+	bool accept = f->state & WF_FD_LISTENER;
+	struct wf_op op = {.fd = f->fd,
+			   .code = accept ? WF_OP_ACCEPT_STREAM : WF_OP_RECV_STREAM};
+	struct io_uring_sqe *sqe = get_sqe(r);
+
+	if (!accept && wf_has(WF_FEAT_RECV_CAP))
+		op.len = r->readahead_bytes; /* of one run, so that no sender takes all */
+	sqe->opcode = wf_op_rows[op.code].opcode;
+	wf_op_rows[op.code].prep(sqe, &op);
+	sqe->user_data = stream_ud(f);
+}
+
+static void uring_stream_cancel(struct wf_ring *r, struct wf_fd *f)
+{
+	cancel_ud(r, stream_ud(f));
+}
+
+/* Reaping. */
+
+static void reap_op(struct wf_ring *r, const struct io_uring_cqe *cqe)
+{
+	struct wf_op *op = (struct wf_op *)(uintptr_t)cqe->user_data;
+
+	op->res = wf_op_rows[op->code].done(cqe->res);
+	r->in_flight--;
+	wf_co_claim_owned(op->co);
+	wf_ring_ready(r, op->co);
+}
+
+static void reap_stream(struct wf_ring *r, const struct io_uring_cqe *cqe)
+{
+	uint64_t address = cqe->user_data & (((uint64_t)1 << 48) - 1);
+	struct wf_fd *f = (struct wf_fd *)(uintptr_t)(address & ~(uint64_t)WF_UD_MASK);
+	uint16_t bid = WF_BUF_NONE;
+
+	if (cqe->flags & IORING_CQE_F_BUFFER) {
+		bid = (uint16_t)(cqe->flags >> IORING_CQE_BUFFER_SHIFT);
+		r->bufs.n_free--;
+	}
+	wf_stream_complete(r, f, (uint16_t)(cqe->user_data >> 48), cqe->res, bid,
+			   cqe->flags & IORING_CQE_F_MORE);
+}
+
+static void reap_wake(struct wf_ring *r, const struct io_uring_cqe *cqe)
+{
+	if (r->wake_fd >= 0 && cqe->user_data & WF_UD_MASK &&
+	    !(cqe->flags & IORING_CQE_F_MORE))
+		r->wake_armed = false;
+}
+
+static void reap_one(struct wf_ring *r, const struct io_uring_cqe *cqe)
+{
+	switch ((enum wf_ud)(cqe->user_data & WF_UD_MASK)) {
+	case WF_UD_OP:
+		reap_op(r, cqe);
+		break;
+	case WF_UD_STREAM:
+		reap_stream(r, cqe);
+		break;
+	case WF_UD_WAKE:
+		reap_wake(r, cqe);
+		break;
+	default:
+		break;
+	}
+}
+
+/* Each completion is copied out and its place given back before it is handled: handling
+ * may need a request, and so make the kernel look for room. */
+static unsigned reap(struct wf_ring *r)
+{
+	unsigned n = 0, head, tail = io_uring_smp_load_acquire(r->ur.cq.ktail);
+
+	while ((head = *r->ur.cq.khead) != tail) {
+		struct io_uring_cqe cqe = r->ur.cq.cqes[head & r->ur.cq.ring_mask];
+		io_uring_smp_store_release(r->ur.cq.khead, head + 1);
+		reap_one(r, &cqe);
+		n++;
+		if (head + 1 == tail)
+			tail = io_uring_smp_load_acquire(r->ur.cq.ktail);
+	}
+	wf_count(&r->count.cqes, n); /* statistics: relaxed */
+	return n;
+}
+
+static bool uring_busy(const struct wf_ring *r)
+{
+	unsigned flags = IO_URING_READ_ONCE(*r->ur.sq.kflags);
+
+	return sq_pending(r) || (flags & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW)) ||
+	       *r->ur.cq.khead != io_uring_smp_load_acquire(r->ur.cq.ktail) ||
+	       r->starved ||
+	       wf_atomic_load_relaxed(&r->bufs.remote); /* BR1 relaxed: a glance */
+}
+
+static void uring_poll(struct wf_ring *r, uint64_t wait_ns)
+{
+	struct __kernel_timespec ts = {.tv_sec = (long long)(wait_ns / 1000000000u),
+				       .tv_nsec = (long long)(wait_ns % 1000000000u)};
+
+	wf_stream_feed(r);
+	if (wf_unlikely(r->wake_fd >= 0 && !r->wake_armed))
+		arm_eventfd(r);
+	if (IO_URING_READ_ONCE(*r->ur.sq.kflags) & IORING_SQ_CQ_OVERFLOW)
+		wf_count(&r->count.overflows, 1u); /* statistics: relaxed */
+	if (wait_ns == 0) {
+		if (uring_busy(r))
+			enter(r, 0, NULL);
+	} else {
+		enter(r, 1, wait_ns == WF_NEVER ? NULL : &ts);
+	}
+	reap(r);
+}
+
+/* Waking. */
+
+static void arm_eventfd(struct wf_ring *r)
+{
+	struct io_uring_sqe *sqe = get_sqe(r);
+
+	sqe->opcode = IORING_OP_POLL_ADD;
+	sqe->fd = r->wake_fd;
+	sqe->poll32_events = 1; /* POLLIN */
+	sqe->len = IORING_POLL_ADD_MULTI;
+	sqe->user_data = WF_UD_WAKE;
+	r->wake_armed = true;
+}
+
+static void wake_by_message(struct wf_ring *target, struct wf_ring *from)
+{
+	struct io_uring_sqe *sqe = get_quiet_sqe(from);
+
+	sqe->opcode = IORING_OP_MSG_RING;
+	sqe->fd = target->ur.ring_fd;
+	sqe->off = WF_UD_WAKE;
+	submit_only(from);
+}
+
+static void uring_wake(struct wf_ring *target, struct wf_ring *from)
+{
+	const uint64_t one = 1;
+
+	if (wf_has(WF_FEAT_MSG_RING_SYNC)) {
+		struct io_uring_sqe sqe = {.opcode = IORING_OP_MSG_RING,
+					   .fd = target->ur.ring_fd,
+					   .off = WF_UD_WAKE};
+		wf_sys.ring_register(-1, WF_REGISTER_SEND_MSG_RING, &sqe, 1);
+	} else if (wf_has(WF_FEAT_MSG_RING) && from) {
+		wake_by_message(target, from);
+	} else if (write(target->wake_fd, &one, sizeof(one)) < 0) {
+		/* EAGAIN: the counter is full of wakes that were not seen yet */
+		wf_bug(errno != EAGAIN);
+	}
+}
+
+const struct wf_engine wf_engine_uring = {
+	.name = "io_uring",
+	.open = uring_open,
+	.close = uring_close,
+	.start = uring_start,
+	.cancel = uring_cancel,
+	.cancel_fd = uring_cancel_fd,
+	.stream_start = uring_stream_start,
+	.stream_cancel = uring_stream_cancel,
+	.poll = uring_poll,
+	.busy = uring_busy,
+	.wake = uring_wake,
+};

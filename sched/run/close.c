@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Closing. The number goes back to the kernel only when nothing of ours refers to it:
+ *
+ *	mark CLOSING (nothing new begins), wake the waiter with -EBADF
+ *	ask every ring to cancel what it has in flight, wait until nothing has
+ *	forget readahead and queued connections, then close(2)
+ *
+ * The request to cancel travels as one message from worker to worker (`chain`), since
+ *only its own thread may use a ring. Most descriptors have nothing in flight, or a stream
+ *at home, and need no message.
+ */
+#include <errno.h>
+
+#include "../base/sys.h"
+#include "../ring/stream.h"
+#include "../sched.h"
+#include "io.h"
+
+static void on_chain(struct wf_worker *w, struct wf_msg *msg)
+{
+	struct wf_fd *f = wf_container_of(msg, struct wf_fd, msg);
+	unsigned next = w->id + 1;
+
+	w->ring.engine->cancel_fd(&w->ring, f->fd);
+	wf_spin_lock(&f->lock);
+	if (f->home == &w->ring)
+		wf_stream_stop(&w->ring, f);
+	if (next == wf_rt.n_workers) {
+		f->state &= (uint16_t)~WF_FD_CHAIN;
+		wf_fd_wake_closer(&w->ring, f);
+	}
+	wf_spin_unlock(&f->lock);
+	if (next < wf_rt.n_workers)
+		wf_send(wf_rt.workers[next], msg);
+}
+
+void wf_fd_await_end(struct wf_worker *w, struct wf_co *me, struct wf_fd *f)
+{
+	bool chain = false;
+
+	f->closer = me;
+	f->closer_word = wf_co_next_word(me, WF_WAIT_HARD);
+	me->wait_obj = f;
+	if (f->home == &w->ring && f->state & WF_FD_ARMED) {
+		wf_stream_stop(&w->ring, f);
+	} else if (!(f->state & WF_FD_CHAIN)) {
+		f->state |= WF_FD_CHAIN;
+		f->msg.fn = on_chain;
+		chain = true;
+	}
+	if (chain)
+		wf_send(wf_rt.workers[0], &f->msg);
+	wf_park(w, me, WF_WAIT_HARD, &f->lock);
+}
+
+/* f locked. Whether something of ours still refers to the number. */
+static bool in_use(struct wf_fd *f)
+{
+	return f->state & (WF_FD_ARMED | WF_FD_STARVED | WF_FD_CHAIN) ||
+	       wf_atomic_load_seq(&f->refs) != WF_FD_CLOSING; /* FD2 */
+}
+
+/* Take part in nothing more: 0, or -EBADF when somebody else is closing it. */
+static int begin_close(struct wf_worker *w, struct wf_fd *f)
+{
+	wf_spin_lock(&f->lock);
+	uint32_t old = wf_atomic_or_seq(&f->refs, WF_FD_CLOSING); /* FD2 */
+	if (!(old & WF_FD_CLOSING) && f->waiter) {
+		if (w)
+			wf_stream_wake(&w->ring, f, -EBADF);
+	}
+	wf_spin_unlock(&f->lock);
+	return old & WF_FD_CLOSING ? -EBADF : 0;
+}
+
+static int close_here(struct wf_worker *w, struct wf_co *me, struct wf_fd *f)
+{
+	int rc = begin_close(w, f);
+
+	if (rc)
+		return rc;
+	for (;;) {
+		w = wf_worker_self();
+		wf_spin_lock(&f->lock);
+		if (!in_use(f))
+			break;
+		wf_fd_await_end(w, me, f);
+	}
+	wf_stream_drop(&w->ring, f);
+	f->state = 0;
+	f->err = 0;
+	f->home = NULL;
+	wf_atomic_store_seq(&f->refs, 0u); /* FD2 */
+	wf_spin_unlock(&f->lock);
+	return wf_sys.close(f->fd);
+}
+
+static int close_entry(void *fd)
+{
+	return wf_close((int)(intptr_t)fd);
+}
+
+/* A plain thread closes through a coroutine if there is anything to wait for. */
+static int close_foreign(struct wf_fd *f, int fd)
+{
+	void *co;
+	int rc, status = 0;
+
+	wf_spin_lock(&f->lock);
+	bool busy = f->waiter || f->n_held ||
+		    f->state & (WF_FD_ARMED | WF_FD_STARVED | WF_FD_CHAIN) ||
+		    wf_atomic_load_seq(&f->refs); /* FD2 */
+	if (!busy)
+		f->state = 0;
+	wf_spin_unlock(&f->lock);
+	if (!busy)
+		return wf_sys.close(fd);
+	rc = wf_spawn(close_entry, (void *)(intptr_t)fd, NULL, &co);
+	if (!rc)
+		rc = wf_join(co, &status);
+	return rc ? rc : status;
+}
+
+int wf_close(int fd)
+{
+	struct wf_worker *w = wf_worker_self();
+	struct wf_fd *f = wf_fd_peek(fd);
+
+	if (fd < 0)
+		return -EBADF;
+	if (!f)
+		return wf_sys.close(fd);
+	if (!w || !w->current)
+		return close_foreign(f, fd);
+	return close_here(w, w->current, f);
+}

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Operations made as plain system calls, because io_uring would hand them to a kernel
+ * thread (tens of microseconds) although they do not block: shutdown, and sendfile on a
+ * descriptor that was made non-blocking, which waits for room through the ring.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+
+#include "../base/sys.h"
+#include "../sched.h"
+#include "io.h"
+
+enum {
+	SENDFILE_MAX = 512 * 1024
+}; /* a call: page cache or not, the worker is busy with it */
+
+int wf_shutdown(int fd, int how)
+{
+	struct wf_worker *w = wf_worker_self();
+
+	if (!w || !w->current)
+		return wf_no_coroutine();
+	int rc = wf_may_begin(w, w->current);
+	return rc ? rc : wf_sys.shutdown(fd, how);
+}
+
+static int make_nonblocking(struct wf_fd *f)
+{
+	if (f->state & WF_FD_NONBLOCK)
+		return 0;
+	int flags = fcntl(f->fd, F_GETFL);
+
+	if (flags < 0 ||
+	    (!(flags & O_NONBLOCK) && fcntl(f->fd, F_SETFL, flags | O_NONBLOCK)))
+		return -errno;
+	wf_spin_lock(&f->lock);
+	f->state |= WF_FD_NONBLOCK;
+	wf_spin_unlock(&f->lock);
+	return 0;
+}
+
+/* One round: what went out, or -errno. */
+static ssize_t send_some(struct wf_fd *f, int in, off_t *offset, size_t count)
+{
+	ssize_t n = wf_fd_use(f);
+
+	if (!n)
+		n = make_nonblocking(f);
+	if (!n)
+		n = wf_sys.sendfile(f->fd, in, offset,
+				    count < SENDFILE_MAX ? count : SENDFILE_MAX);
+	wf_fd_done(f);
+	return n;
+}
+
+ssize_t wf_sendfile(int fd, int in, off_t *offset, size_t count)
+{
+	struct wf_worker *w = wf_worker_self();
+	struct wf_fd *f = wf_fd_get(fd);
+	size_t done = 0;
+
+	if (!w || !w->current)
+		return wf_no_coroutine();
+	if (!f)
+		return fd < 0 ? -EBADF : -ENOMEM;
+	ssize_t n = wf_may_begin(w, w->current);
+	while (!n && done < count) {
+		n = send_some(f, in, offset, count - done);
+		if (n == 0)
+			break;
+		if (n == -EAGAIN)
+			n = wf_poll(fd, POLLOUT);
+		else if (n > 0)
+			done += (size_t)n;
+		if (n > 0 || n == -EINTR)
+			n = 0;
+	}
+	return n < 0 && !done ? n : (ssize_t)done;
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/* Call ops: one request, one completion, the coroutine parked in between. */
+#include "io.h"
+
+#include <errno.h>
+#include <poll.h>
+
+#include "../base/sys.h"
+#include "../ring/stream.h"
+#include "../sched.h"
+
+int wf_descriptor(int fd, bool stream)
+{
+	return wf_fd_born(fd, stream);
+}
+
+void wf_fd_done(struct wf_fd *f)
+{
+	if (wf_likely(!wf_fd_unuse(f)))
+		return;
+	struct wf_worker *w = wf_worker_self();
+
+	wf_spin_lock(&f->lock);
+	wf_fd_wake_closer(&w->ring, f); /* into ring.ready: the loop takes it */
+	wf_spin_unlock(&f->lock);
+}
+
+/* Start op here and park until its completion. */
+static int32_t run(struct wf_op *op, struct wf_co *me)
+{
+	struct wf_worker *w = wf_worker_self();
+
+	op->co = me;
+	me->wait_obj = op;
+	w->ring.engine->start(&w->ring, op);
+	wf_park(w, me, WF_WAIT_OP, NULL);
+	return op->res;
+}
+
+/* Some kernels let EAGAIN through where the descriptor is O_NONBLOCK: wait, try again. */
+static int32_t run_until_done(struct wf_op *op, struct wf_co *me)
+{
+	const bool restartable = wf_op_rows[op->code].flags & WF_OP_RESTARTABLE;
+	const bool reads = op->code == WF_OP_RECV || op->code == WF_OP_READ ||
+			   op->code == WF_OP_ACCEPT;
+
+	for (;;) {
+		int32_t res = run(op, me);
+
+		if (res == -EINTR && restartable && !wf_verdict(me))
+			continue;
+		if (res != -EAGAIN || op->flags & MSG_DONTWAIT)
+			return res;
+		struct wf_op poll = {.code = WF_OP_POLL,
+				     .fd = op->fd,
+				     .flags = reads ? POLLIN : POLLOUT};
+		res = run(&poll, me);
+		if (res < 0)
+			return res;
+	}
+}
+
+/* Why an op was cancelled: by us, by time, or because its descriptor was closed. */
+static int32_t cancelled(const struct wf_co *me, struct wf_fd *f)
+{
+	int rc = wf_verdict(me);
+
+	if (rc)
+		return rc;
+	return f && wf_atomic_load_seq(&f->refs) & WF_FD_CLOSING /* FD2 */
+		       ? -EBADF
+		       : -ECANCELED;
+}
+
+/* Whether op.fd is what the op works on, rather than a directory to start from. */
+static bool counts_fd(const struct wf_op *op)
+{
+	return op->code != WF_OP_OPENAT && op->code != WF_OP_OPENAT2 &&
+	       op->code != WF_OP_STATX && op->code != WF_OP_NOP;
+}
+
+ssize_t wf_call(struct wf_op *op)
+{
+	struct wf_worker *w = wf_worker_self();
+	struct wf_co *me = w ? w->current : NULL;
+
+	if (wf_unlikely(!me))
+		return wf_no_coroutine();
+	int32_t res = wf_may_begin(w, me);
+	if (wf_unlikely(res))
+		return res;
+	struct wf_fd *f = counts_fd(op) ? wf_fd_get(op->fd) : NULL;
+	if (wf_unlikely(!f && counts_fd(op)))
+		return op->fd < 0 ? -EBADF : -ENOMEM;
+	res = wf_fd_use(f);
+	if (wf_likely(!res))
+		res = run_until_done(op, me);
+	if (wf_unlikely(res == -ECANCELED))
+		res = cancelled(me, f);
+	wf_fd_done(f);
+	return res;
+}

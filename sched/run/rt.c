@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: MIT */
+/* Starting and stopping the runtime; rt.h states the rules. */
+#include "rt.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "../base/sys.h"
+#include "../obs/faults.h"
+#include "../ring/feat.h"
+#include "../ring/stream.h"
+#include "../sched.h"
+
+struct wf_rt wf_rt;
+
+static struct {
+	struct wf_plan plan;
+	/* RT3: bumped by workers, then the bell; add_seq <-> load_seq */
+	uint32_t n_up, n_good, n_out;
+	int rc; /* RT3: the first worker's failure */
+	char error[256];
+	pthread_mutex_t lock; /* one start or stop at a time */
+} g = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+void wf_rt_ring_bell(void)
+{
+	wf_atomic_add_seq(&wf_rt.bell, 1u); /* RT2 RT3 */
+	wf_sys.futex_wake(&wf_rt.bell, INT32_MAX);
+}
+
+/* Wait for the bell to go beyond `seen`, at most 10 ms. */
+static void await_bell(uint32_t seen)
+{
+	const struct timespec soon = {.tv_nsec = 10000000};
+
+	wf_sys.futex_wait(&wf_rt.bell, seen, &soon);
+}
+
+void wf_rt_worker_up(int rc)
+{
+	int none = 0;
+
+	if (rc)
+		wf_atomic_cas_seq(&g.rc, &none, rc); /* RT3 */
+	else
+		wf_atomic_add_seq(&g.n_good, 1u); /* RT3 */
+	wf_atomic_add_seq(&g.n_up, 1u);           /* RT3 */
+	wf_rt_ring_bell();
+}
+
+static void await_count(uint32_t *count, uint32_t n)
+{
+	for (;;) {
+		uint32_t seen = wf_atomic_load_seq(&wf_rt.bell); /* RT3 */
+		if (wf_atomic_load_seq(count) >= n)              /* RT3 */
+			return;
+		await_bell(seen);
+	}
+}
+
+void wf_rt_worker_wait_all(void)
+{
+	wf_atomic_add_seq(&g.n_out, 1u); /* RT3 */
+	wf_rt_ring_bell();
+	await_count(&g.n_out, wf_atomic_load_seq(&g.n_good)); /* RT3: final by now */
+}
+
+/* fork: the child has our memory but not our threads, rings or right to them. */
+
+static void in_child(void)
+{
+	if (wf_rt.phase == WF_STOPPED)
+		return;
+	wf_worker_forget_self();
+	wf_atomic_store_seq(&wf_rt.forked, 1u);                  /* RT1 */
+	wf_atomic_store_seq(&wf_rt.phase, (uint32_t)WF_STOPPED); /* RT1 */
+}
+
+static void watch_forks(void)
+{
+	pthread_atfork(NULL, NULL, in_child);
+}
+
+/* Memory. */
+
+static struct wf_worker *worker_new(unsigned id)
+{
+	size_t bytes = (sizeof(struct wf_worker) + 4095) & ~(size_t)4095;
+	struct wf_worker *w =
+		wf_sys.mmap(bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS);
+
+	if (wf_sys_ptr_err(w))
+		return NULL;
+	w->id = id;
+	w->place = g.plan.place[id];
+	wf_runq_init(&w->q, g.plan.n_workers > 1);
+	return w;
+}
+
+static void workers_free(void)
+{
+	for (unsigned i = 0; i < wf_rt.n_workers; i++)
+		if (wf_rt.workers[i])
+			wf_sys.munmap(wf_rt.workers[i],
+				      (sizeof(struct wf_worker) + 4095) & ~(size_t)4095);
+	free(wf_rt.workers);
+	wf_rt.workers = NULL;
+	wf_rt.n_workers = 0;
+}
+
+static int workers_new(void)
+{
+	unsigned n = g.plan.n_workers;
+
+	wf_rt.workers = wf_sys.calloc(n, sizeof(*wf_rt.workers));
+	if (!wf_rt.workers)
+		return -ENOMEM;
+	wf_rt.n_workers = n;
+	for (unsigned i = 0; i < n; i++) {
+		wf_rt.workers[i] = worker_new(i);
+		if (!wf_rt.workers[i])
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static int start_threads(unsigned *ret_started)
+{
+	unsigned n = 0;
+	int rc = 0;
+
+	g.n_up = g.n_good = g.n_out = 0;
+	g.rc = 0;
+	while (n < wf_rt.n_workers && !rc) {
+		struct wf_worker *w = wf_rt.workers[n];
+		rc = wf_sys.thread_create(&w->thread, NULL, wf_worker_main, w);
+		n += !rc;
+	}
+	await_count(&g.n_up, n);
+	*ret_started = n;
+	return rc ? rc : wf_atomic_load_seq(&g.rc); /* RT3 */
+}
+
+static void on_exit_msg(struct wf_worker *w, struct wf_msg *msg)
+{
+	(void)w, (void)msg; /* being awake is enough: the loop looks at the phase */
+}
+
+/* Let every worker out of its loop and wait for the threads. */
+static void end_threads(unsigned started)
+{
+	wf_atomic_store_seq(&wf_rt.phase, (uint32_t)WF_EXITING); /* RT1 */
+	for (unsigned i = 0; i < started; i++) {
+		wf_rt.workers[i]->exit_msg.fn = on_exit_msg;
+		wf_send(wf_rt.workers[i], &wf_rt.workers[i]->exit_msg);
+	}
+	for (unsigned i = 0; i < started; i++)
+		pthread_join(wf_rt.workers[i]->thread, NULL);
+}
+
+static void release_all(void)
+{
+	workers_free();
+	wf_stacks_fini();
+	wf_fd_table_fini();
+	wf_plan_fini(&g.plan);
+	wf_faults_close();
+	wf_atomic_store_seq(&wf_rt.phase, (uint32_t)WF_STOPPED); /* RT1 */
+}
+
+static int prepare(const struct wf_conf *conf)
+{
+	wf_rt.conf = *conf;
+	int rc = wf_conf_fill(&wf_rt.conf, g.error, sizeof(g.error));
+
+	if (!rc)
+		rc = wf_feat_probe(wf_rt.conf.disable, g.error, sizeof(g.error));
+	if (!rc)
+		rc = wf_plan_make((unsigned)wf_rt.conf.workers, &g.plan);
+	return rc;
+}
+
+static int open_all(void)
+{
+	unsigned started = 0;
+
+	wf_stacks_init((unsigned long)wf_rt.conf.max_coroutines,
+		       wf_has(WF_FEAT_GUARD_INSTALL));
+	int rc = workers_new();
+	if (!rc && wf_rt.conf.faults > 0)
+		rc = wf_faults_open();
+	if (!rc)
+		rc = start_threads(&started);
+	if (rc)
+		end_threads(started);
+	return rc;
+}
+
+static void explain(int rc)
+{
+	if (g.error[0])
+		return;
+	snprintf(
+		g.error, sizeof(g.error), "a worker could not start: %s%s", strerror(-rc),
+		rc == -ENOMEM ? "; raise RLIMIT_MEMLOCK (ulimit -l) or use fewer workers "
+				"(WEFT_WORKERS) or a smaller WEFT_SQ_ENTRIES"
+			      : "");
+}
+
+static int start(const struct wf_conf *conf)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	if (wf_rt.phase != WF_STOPPED)
+		return -EALREADY;
+	pthread_once(&once, watch_forks);
+	g.error[0] = '\0';
+	int rc = prepare(conf);
+	if (rc) {
+		explain(rc);
+		return rc;
+	}
+	wf_rt.foreign_spawned = 0;
+	wf_rt.sentinel = 0;
+	wf_atomic_store_seq(&wf_rt.phase, (uint32_t)WF_STARTING); /* RT1 */
+	rc = open_all();
+	if (rc) {
+		explain(rc);
+		release_all();
+		return rc;
+	}
+	wf_atomic_store_seq(&wf_rt.phase, (uint32_t)WF_UP); /* RT1 */
+	return 0;
+}
+
+int wf_start(const struct wf_conf *conf)
+{
+	if (wf_rt.forked)
+		return -EOWNERDEAD;
+	if (wf_self())
+		return -EDEADLK;
+	pthread_mutex_lock(&g.lock);
+	int rc = start(conf);
+	pthread_mutex_unlock(&g.lock);
+	return rc;
+}
+
+static void cancel_one(struct wf_co *co, void *arg)
+{
+	(void)arg;
+	wf_cancel_co(NULL, co);
+}
+
+/* Ask all, again and again: one that was being born may have been missed. */
+static void end_coroutines(void)
+{
+	wf_atomic_store_seq(&wf_rt.phase, (uint32_t)WF_STOPPING); /* RT1 */
+	for (;;) {
+		uint32_t seen = wf_atomic_load_seq(&wf_rt.bell); /* RT2 */
+		if (wf_live() == 0)
+			return;
+		wf_co_for_each(cancel_one, NULL);
+		await_bell(seen);
+	}
+}
+
+int wf_stop(void)
+{
+	int rc = -ESRCH;
+
+	if (wf_rt.forked)
+		return -EOWNERDEAD;
+	if (wf_self())
+		return -EDEADLK;
+	pthread_mutex_lock(&g.lock);
+	if (wf_rt.phase == WF_UP) {
+		end_coroutines();
+		end_threads(wf_rt.n_workers);
+		release_all();
+		rc = 0;
+	}
+	pthread_mutex_unlock(&g.lock);
+	return rc;
+}
+
+const char *wf_start_error(void)
+{
+	return g.error;
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Starting and stopping.
+ *
+ * RT1  phase, forked: store_seq by the thread that starts or stops  <->  load_acquire by
+ *      everybody. Who sees WF_UP sees the whole runtime.
+ */
+#ifndef WF_RUN_RT_H
+#define WF_RUN_RT_H
+
+#include "worker.h"
+
+/* By each worker: opened (0) or not (-errno). */
+void wf_rt_worker_up(int rc);
+
+/* By each worker, after its loop and before it closes: until all have left their loops,
+ * so that nobody sends to a closed ring. */
+void wf_rt_worker_wait_all(void);
+
+/* Something happened that the stopping thread waits for. */
+void wf_rt_ring_bell(void);
+
+void wf_cancel_co(struct wf_worker *w, struct wf_co *co);
+void wf_worker_forget_self(void);
+
+#endif

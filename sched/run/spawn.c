@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Birth, end and joining of coroutines.
+ *
+ * A coroutine that has returned is published by the incoming side (publish_exit): under
+ * its join_lock `done` is set and the joiner, if there is one, taken; a detached one goes
+ * back to the pool. After the lock is released a joiner on another worker may recycle it.
+ *
+ * RT2  spawned and ended are counted by their own workers (relaxed). Who looks for zero
+ *      reads all of ended first, then all of spawned: equal sums mean that none was alive
+ *      in between. `bell` is bumped after ended, so the stopper looks again.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "../base/sys.h"
+#include "../sched.h"
+#include "rt.h"
+#include "worker.h"
+
+/* A plain thread that waits for a coroutine's end; its address with bit 0 is the joiner.
+ */
+struct thread_waiter {
+	uint32_t done; /* TW1: store_release by the ending side <-> load_acquire, futex */
+};
+
+uint64_t wf_live(void)
+{
+	uint64_t ended = 0, spawned;
+
+	for (unsigned i = 0; i < wf_rt.n_workers; i++)
+		ended += wf_atomic_load_seq(&wf_rt.workers[i]->count.ended); /* RT2 */
+	spawned = wf_atomic_load_seq(&wf_rt.foreign_spawned);                /* RT2 */
+	for (unsigned i = 0; i < wf_rt.n_workers; i++)
+		spawned += wf_atomic_load_seq(&wf_rt.workers[i]->count.spawned); /* RT2 */
+	return spawned - ended;
+}
+
+static void wake_joiner(struct wf_worker *w, void *joiner, uint64_t word)
+{
+	if ((uintptr_t)joiner & 1) {
+		struct thread_waiter *t = (void *)((uintptr_t)joiner - 1);
+		wf_atomic_store_release(&t->done, 1u); /* TW1 */
+		wf_sys.futex_wake(&t->done, 1);
+	} else if (joiner && wf_co_claim(joiner, word)) { /* PK1 */
+		((struct wf_co *)joiner)->result = 0;
+		wf_ready(w, joiner);
+	}
+}
+
+static void publish_exit(struct wf_worker *w, struct wf_co *co)
+{
+	wf_fiber_fini(&co->fiber);
+	if (wf_unlikely(wf_atomic_load_relaxed(&co->timer.owner) == /* TM1 relaxed: own */
+			(int32_t)w->id)) {
+		wf_timers_remove(&w->timers, &co->timer);
+		wf_atomic_store_seq(&co->timer.owner, -1); /* TM1 */
+	}
+	wf_spin_lock(&co->join_lock);
+	bool detached = co->detached;
+	void *joiner = co->joiner;
+	uint64_t word = co->joiner_word;
+	co->done = true;
+	wf_spin_unlock(&co->join_lock);
+
+	if (detached)
+		wf_co_give(&w->pool, co);
+	else if (joiner)
+		wake_joiner(w, joiner, word);
+	wf_count(&w->count.ended, 1u); /* RT2: relaxed */
+	if (wf_unlikely(wf_atomic_load_relaxed(&wf_rt.phase) ==
+			WF_STOPPING)) /* RT1 relaxed */
+		wf_rt_ring_bell();
+}
+
+void wf_co_main(void *arg)
+{
+	struct wf_co *co = arg;
+	struct wf_worker *w = co->worker;
+
+	wf_fiber_enter(&co->fiber, w->leaving ? NULL : &w->loop_fiber);
+	w->publish(w, w->leaving);
+	co->status = co->fn(co->arg);
+
+	w = wf_worker_self();
+	wf_bug(co->scope != NULL); /* a deadline scope was left open */
+	wf_atomic_store_relaxed(&co->due,
+				WF_NEVER); /* TM1 relaxed: a late timer is harmless */
+	w->publish = publish_exit;
+	wf_switch_out(w, co);
+	wf_bug("a coroutine that ended ran again");
+}
+
+static void set_name(struct wf_co *co, const char *name)
+{
+	size_t n = name ? strnlen(name, sizeof(co->name) - 1) : 0;
+
+	if (n)
+		memcpy(co->name, name, n);
+	co->name[n] = '\0';
+}
+
+/* Begin a new life; timer and messages keep what earlier lives left there. */
+static void init(struct wf_co *co, int (*fn)(void *), void *arg, bool detached)
+{
+	co->due = WF_NEVER;
+	wf_atomic_store_relaxed(&co->kick,
+				0u); /* PK2 relaxed: not yet known to anybody */
+	co->saved_errno = 0;
+	co->pins = 0;
+	co->flags = 0;
+	co->scope = NULL;
+	co->fn = fn;
+	co->arg = arg;
+	co->done = false;
+	co->detached = detached;
+	co->joiner = NULL;
+	co->name[0] = '\0';
+	wf_fiber_init(&co->fiber, wf_stack_bottom(co),
+		      (size_t)((char *)wf_stack_top(co) - (char *)wf_stack_bottom(co)));
+	co->sp = wf_ctx_make(wf_stack_top(co), wf_co_main, co);
+}
+
+static struct wf_worker *choose(struct wf_worker *w, const struct wf_spawn *s)
+{
+	if (s->worker >= 0)
+		return wf_rt.workers[s->worker];
+	if (w && !(s->flags & WF_SPAWN_SPREAD))
+		return w;
+	unsigned *turn = w ? &w->spread_next : &wf_rt.spread;
+
+	return wf_rt.workers[wf_atomic_add_relaxed(turn, 1u) %
+			     wf_rt.n_workers]; /* RT2 relaxed */
+}
+
+static void place(struct wf_worker *w, struct wf_co *co, const struct wf_spawn *s)
+{
+	struct wf_worker *target = choose(w, s);
+
+	set_name(co, s->name);
+	co->flags = s->flags & WF_SPAWN_PINNED ? WF_CO_PINNED : 0;
+	wf_atomic_store_relaxed(&co->worker, target); /* WK1 relaxed: not yet known */
+	wf_ready(target == w ? w : NULL, co);
+}
+
+static int class_of(const struct wf_spawn *s)
+{
+	if (s && s->worker >= (int)wf_rt.n_workers)
+		return -EINVAL;
+	return wf_stack_class(s && s->stack_size ? s->stack_size
+						 : (size_t)wf_rt.conf.stack_kib * 1024);
+}
+
+int wf_spawn(int (*fn)(void *), void *arg, const struct wf_spawn *s, void **ret_handle)
+{
+	struct wf_worker *w = wf_worker_self();
+	uint32_t phase = wf_atomic_load_acquire(&wf_rt.phase); /* RT1 */
+	struct wf_co *co;
+
+	if (wf_unlikely(phase != WF_UP))
+		return wf_atomic_load_acquire(&wf_rt.forked) ? -EOWNERDEAD
+							     : -ESHUTDOWN; /* RT1 */
+	int class = class_of(s);
+	if (wf_unlikely(class < 0))
+		return class;
+	int rc = wf_co_take(w ? &w->pool : NULL, (unsigned)class, &co);
+	if (wf_unlikely(rc))
+		return rc;
+	init(co, fn, arg, !ret_handle);
+	if (ret_handle)
+		*ret_handle = wf_co_handle(co);
+	if (w)
+		wf_count(&w->count.spawned, 1u); /* RT2: relaxed */
+	else
+		wf_atomic_add_seq(&wf_rt.foreign_spawned, 1u); /* RT2 */
+	if (wf_likely(w && !s)) {
+		wf_atomic_store_relaxed(&co->worker, w); /* WK1 relaxed: not yet known */
+		wf_runq_push_owner(&w->q, co);
+	} else {
+		place(w, co, s ? s : &(struct wf_spawn){.worker = -1});
+	}
+	return 0;
+}
+
+void wf_joiner_remove(struct wf_co *target, const struct wf_co *joiner)
+{
+	wf_spin_lock(&target->join_lock);
+	if (target->joiner == joiner)
+		target->joiner = NULL;
+	wf_spin_unlock(&target->join_lock);
+}
+
+static int finish_join(struct wf_worker *w, struct wf_co *co, int *ret_status)
+{
+	if (ret_status)
+		*ret_status = co->status;
+	wf_co_give(w ? &w->pool : NULL, co);
+	return 0;
+}
+
+static int join_thread(struct wf_co *co, int *ret_status)
+{
+	struct thread_waiter t = {0};
+
+	wf_spin_lock(&co->join_lock);
+	bool wait = !co->done, busy = wait && co->joiner;
+	if (wait && !busy)
+		co->joiner = (void *)((uintptr_t)&t | 1);
+	wf_spin_unlock(&co->join_lock);
+	if (busy)
+		return -EBUSY;
+	while (wait && !wf_atomic_load_acquire(&t.done)) /* TW1 */
+		wf_sys.futex_wait(&t.done, 0, NULL);
+	return finish_join(NULL, co, ret_status);
+}
+
+/* join_lock held and released. */
+static int park_for_join(struct wf_worker *w, struct wf_co *me, struct wf_co *co)
+{
+	if (co->joiner) {
+		wf_spin_unlock(&co->join_lock);
+		return -EBUSY;
+	}
+	co->joiner = me;
+	co->joiner_word = wf_co_next_word(me, WF_WAIT_JOIN);
+	me->wait_obj = co;
+	return wf_park(w, me, WF_WAIT_JOIN, &co->join_lock);
+}
+
+static int join_coroutine(struct wf_worker *w, struct wf_co *me, struct wf_co *co,
+			  int *ret_status)
+{
+	int rc = wf_may_begin(w, me);
+
+	while (!rc) {
+		wf_spin_lock(&co->join_lock);
+		if (co->done) {
+			wf_spin_unlock(&co->join_lock);
+			return finish_join(wf_worker_self(), co, ret_status);
+		}
+		rc = park_for_join(wf_worker_self(), me, co);
+		if (rc == WF_ABORTED)
+			rc = wf_verdict(me);
+	}
+	return rc;
+}
+
+int wf_join(void *handle, int *ret_status)
+{
+	struct wf_worker *w = wf_worker_self();
+	struct wf_co *co = wf_co_from_handle(handle);
+
+	if (wf_unlikely(!co ||
+			wf_atomic_load_acquire(&wf_rt.phase) == WF_STOPPED)) /* RT1 */
+		return wf_atomic_load_acquire(&wf_rt.forked) ? -EOWNERDEAD
+							     : -ESRCH; /* RT1 */
+	if (wf_unlikely(wf_co_stale(handle) || co->detached))
+		return -ESRCH;
+	if (!w)
+		return join_thread(co, ret_status);
+	return w->current == co ? -EDEADLK
+				: join_coroutine(w, w->current, co, ret_status);
+}
+
+int wf_detach(void *handle)
+{
+	struct wf_worker *w = wf_worker_self();
+	struct wf_co *co = wf_co_from_handle(handle);
+
+	if (!co || wf_atomic_load_acquire(&wf_rt.phase) == WF_STOPPED || /* RT1 */
+	    wf_co_stale(handle))
+		return -ESRCH;
+	wf_spin_lock(&co->join_lock);
+	int rc = co->detached ? -ESRCH : co->joiner && !co->done ? -EBUSY : 0;
+	bool done = co->done;
+	if (!rc)
+		co->detached = true;
+	wf_spin_unlock(&co->join_lock);
+	if (!rc && done)
+		wf_co_give(w ? &w->pool : NULL, co);
+	return rc;
+}
+
+void wf_cancel_co(struct wf_worker *w, struct wf_co *co)
+{
+	wf_atomic_or_seq(&co->kick, (uint32_t)WF_KICK_CANCEL); /* PK2 */
+	wf_abort(w, co);
+}
+
+int wf_cancel(void *handle)
+{
+	struct wf_co *co = wf_co_from_handle(handle);
+
+	if (!co || wf_atomic_load_acquire(&wf_rt.phase) == WF_STOPPED || /* RT1 */
+	    wf_co_stale(handle))
+		return -ESRCH;
+	wf_cancel_co(wf_worker_self(), co);
+	return 0;
+}
+
+void *wf_self(void)
+{
+	struct wf_worker *w = wf_worker_self();
+
+	return w && w->current ? wf_co_handle(w->current) : NULL;
+}
+
+const char *wf_name(void)
+{
+	struct wf_worker *w = wf_worker_self();
+
+	return w && w->current ? w->current->name : "";
+}
+
+int wf_set_name(const char *name)
+{
+	struct wf_worker *w = wf_worker_self();
+
+	if (!w || !w->current)
+		return wf_no_coroutine();
+	set_name(w->current, name);
+	return 0;
+}
+
+int wf_pin(void)
+{
+	struct wf_worker *w = wf_worker_self();
+
+	if (!w || !w->current)
+		return wf_no_coroutine();
+	return ++w->current->pins;
+}
+
+int wf_unpin(void)
+{
+	struct wf_worker *w = wf_worker_self();
+
+	if (!w || !w->current)
+		return wf_no_coroutine();
+	return w->current->pins ? --w->current->pins : -EINVAL;
+}

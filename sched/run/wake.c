@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+/* Making coroutines runnable, and ending waits before their time. */
+#include <errno.h>
+
+#include "worker.h"
+
+/*
+ * AM1  *_posted: xchg_seq to 1 by who wants the message sent; only who found 0 sends it
+ *      <->  store_seq of 0 by the receiver, before it looks at the coroutine's state. A
+ *      wish that came too late for this look finds 0 and is sent anew.
+ */
+
+static void push_local(struct wf_worker *w, struct wf_co *co)
+{
+	if (wf_likely(!(co->flags & WF_CO_PINNED) && !co->pins)) {
+		wf_runq_push_owner(&w->q, co);
+		return;
+	}
+	co->next = NULL;
+	*w->pinned_last = co;
+	w->pinned_last = &co->next;
+}
+
+static void on_ready(struct wf_worker *w, struct wf_msg *msg)
+{
+	push_local(w, wf_container_of(msg, struct wf_co, ready_msg));
+}
+
+void wf_ready(struct wf_worker *w, struct wf_co *co)
+{
+	struct wf_worker *home = wf_atomic_load_relaxed(&co->worker); /* WK1 relaxed */
+	bool pinned = (co->flags & WF_CO_PINNED) || co->pins;
+
+	if (wf_likely(w && (!pinned || home == w))) {
+		push_local(w, co);
+		return;
+	}
+	co->ready_msg.fn = on_ready;
+	wf_send(home, &co->ready_msg);
+}
+
+static bool wants_stop(const struct wf_co *co)
+{
+	return (wf_atomic_load_seq(&co->kick) & WF_KICK_CANCEL) || /* PK2 */
+	       wf_atomic_load_seq(&co->due) <= wf_clock_ns();      /* TM1 */
+}
+
+int wf_verdict(const struct wf_co *me)
+{
+	if (wf_atomic_load_seq(&me->kick) & WF_KICK_CANCEL) /* PK2 */
+		return -ECANCELED;
+	return me->due <= wf_clock_ns() ? -ETIMEDOUT : 0;
+}
+
+static void on_abort(struct wf_worker *w, struct wf_msg *msg)
+{
+	struct wf_co *co = wf_container_of(msg, struct wf_co, abort_msg);
+
+	wf_atomic_store_seq(&co->abort_posted, 0u); /* AM1 */
+	wf_abort(w, co);
+}
+
+/* A call op can only be cancelled on its own ring, and ends by its completion. */
+static void abort_op(struct wf_worker *w, struct wf_co *co, uint64_t word)
+{
+	struct wf_worker *home =
+		wf_atomic_load_relaxed(&co->worker); /* WK1 relaxed: checked */
+
+	if (home == w) {
+		/* only this thread could end the op: if parked as `word` says, it is
+		 * there */
+		if (wf_atomic_load_seq(&co->park) == word) /* PK1 */
+			w->ring.engine->cancel(&w->ring, co->wait_obj);
+	} else if (!wf_atomic_xchg_seq(&co->abort_posted, 1u)) { /* AM1 */
+		co->abort_msg.fn = on_abort;
+		wf_send(home, &co->abort_msg);
+	}
+}
+
+/* co is claimed: take it out of what it waited for. */
+static void unlink_wait(struct wf_co *co, enum wf_wait kind)
+{
+	if (kind == WF_WAIT_STREAM) {
+		struct wf_fd *f = co->wait_obj;
+		wf_spin_lock(&f->lock);
+		if (f->waiter == co)
+			f->waiter = NULL;
+		wf_spin_unlock(&f->lock);
+	} else if (kind == WF_WAIT_JOIN) {
+		wf_joiner_remove(co->wait_obj, co);
+	}
+}
+
+void wf_abort(struct wf_worker *w, struct wf_co *co)
+{
+	for (;;) {
+		uint64_t word = wf_atomic_load_seq(&co->park); /* PK1 PK2 */
+		enum wf_wait kind = wf_park_kind(word);
+
+		if (kind == WF_RUNNING || kind == WF_WAIT_HARD || !wants_stop(co))
+			return;
+		if (kind == WF_WAIT_OP) {
+			abort_op(w, co, word);
+			return;
+		}
+		if (!wf_co_claim(co, word)) /* PK1 */
+			continue;
+		unlink_wait(co, kind);
+		co->result = WF_ABORTED;
+		wf_ready(w, co);
+		return;
+	}
+}

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT */
+/* The worker's loop. */
+#include "worker.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+
+#include "../base/sys.h"
+#include "../obs/faults.h"
+#include "../ring/stream.h"
+#include "rt.h"
+
+static __thread struct wf_worker *self;
+
+/* noinline, with a barrier: callers must not keep the thread-local's address. */
+__attribute__((noinline)) struct wf_worker *wf_worker_self(void)
+{
+	__asm__ volatile("" ::: "memory");
+	return self;
+}
+
+void wf_worker_forget_self(void)
+{
+	self = NULL;
+}
+
+int wf_no_coroutine(void)
+{
+	return wf_atomic_load_acquire(&wf_rt.forked) ? -EOWNERDEAD : -EPERM; /* RT1 */
+}
+
+static void take_messages(struct wf_worker *w)
+{
+	if (wf_inbox_empty(&w->inbox))
+		return;
+	struct wf_msg *msg = wf_inbox_take_owner(&w->inbox);
+
+	while (msg) {
+		struct wf_msg *next = msg->next; /* fn may send it on */
+		msg->fn(w, msg);
+		msg = next;
+	}
+}
+
+static void take_ready(struct wf_worker *w)
+{
+	struct wf_co *co = w->ring.ready;
+
+	w->ring.ready = NULL;
+	w->ring.ready_tail = &w->ring.ready;
+	while (co) {
+		struct wf_co *next = co->next;
+		wf_ready(w, co);
+		co = next;
+	}
+}
+
+static void look_around(struct wf_worker *w)
+{
+	take_messages(w);
+	if (w->ring.engine->busy(&w->ring))
+		w->ring.engine->poll(&w->ring, 0);
+	take_ready(w);
+	w->now = wf_clock_ns();
+	wf_timers_fire(w);
+}
+
+/* Whether somebody should come and share what is queued here. */
+static bool needs_help(struct wf_worker *w)
+{
+	if (wf_rt.n_workers == 1 || wf_runq_len(&w->q) < 2)
+		return false;
+	return !wf_atomic_load_relaxed(&wf_rt.sentinel); /* ID2 relaxed: a hint */
+}
+
+static struct wf_co *find_work(struct wf_worker *w)
+{
+	/* The queue is empty: what was prepared is submitted, and waited for, in one
+	 * call. */
+	struct wf_co *co = wf_idle(w);
+
+	w->now = wf_clock_ns();
+	wf_atomic_store_relaxed(&w->busy_since, w->now); /* ID2 relaxed: a hint */
+	take_messages(w);
+	take_ready(w);
+	wf_timers_fire(w);
+	return co;
+}
+
+static void loop(struct wf_worker *w)
+{
+	while (wf_atomic_load_acquire(&wf_rt.phase) != WF_EXITING) { /* RT1 */
+		w->budget = WF_BUDGET;
+		struct wf_co *co = wf_next(w);
+
+		if (!co) {
+			co = find_work(w);
+			if (!co)
+				co = wf_next(w);
+		}
+		if (!co)
+			continue;
+		if (needs_help(w))
+			wf_call_thief(w);
+		wf_switch_in(w, co);
+		if (w->budget <= 0)
+			look_around(w);
+	}
+}
+
+static int open_worker(struct wf_worker *w)
+{
+	int rc = wf_rt.conf.pin < 0 ? 0 : wf_place_pin_self(&w->place);
+	char name[16];
+
+	snprintf(name, sizeof(name), "weft/%u", w->id);
+	pthread_setname_np(pthread_self(), name);
+	self = w;
+	w->errno_ptr = &errno;
+	w->pinned_last = &w->pinned_first;
+	w->ring.id = w->id;
+	w->ring.engine = &wf_engine_uring;
+	w->ring.ready_tail = &w->ring.ready;
+	w->now = wf_clock_ns();
+	wf_fiber_init_thread(&w->loop_fiber);
+	if (!rc)
+		rc = wf_faults_thread_open(wf_rt.conf.faults > 0);
+	return rc ? rc : w->ring.engine->open(&w->ring, &wf_rt.conf);
+}
+
+static void stop_stream(struct wf_fd *f, void *ring)
+{
+	wf_spin_lock(&f->lock);
+	if (f->home == ring && f->state & WF_FD_ARMED)
+		wf_stream_stop(ring, f);
+	wf_spin_unlock(&f->lock);
+}
+
+/* All coroutines have ended; descriptors that were left open may still have streams. */
+static void close_worker(struct wf_worker *w)
+{
+	wf_fd_for_each(stop_stream, &w->ring);
+	while (w->ring.in_flight > 0)
+		w->ring.engine->poll(&w->ring, 1000000);
+	w->ring.engine->close(&w->ring);
+}
+
+void *wf_worker_main(void *arg)
+{
+	struct wf_worker *w = arg;
+	int rc = open_worker(w);
+
+	wf_rt_worker_up(rc);
+	if (!rc) {
+		loop(w);
+		wf_rt_worker_wait_all();
+		close_worker(w);
+	}
+	wf_faults_thread_close();
+	self = NULL;
+	return NULL;
+}

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A worker: one pinned thread, one ring, one run queue, one timer heap.
+ *
+ *	loop:	take messages, poll the ring, fire timers, run a coroutine, and when there
+ *		is none: steal, or sleep in the ring.
+ *
+ * Coroutines switch directly to the next runnable one; the loop's own stack runs only
+ *when there is none, or when `budget` switches have gone by without a look at the ring.
+ *The incoming side publishes the outgoing coroutine as its first act (`publish`), when
+ *its stack is no longer in use.
+ *
+ * ID1  StoreLoad: push to the inbox, then read `sleeping` (a sender)  <->  store
+ *`sleeping`, then look at the inbox (the worker). One of the two sees the other: no
+ *message waits for a worker that sleeps without knowing. Runnable coroutines in a run
+ *queue need no such care: the queue's owner is awake and will run them. ID2  busy_since,
+ *sentinel: relaxed hints for thieves; a stale one costs time, never work.
+ */
+#ifndef WF_RUN_WORKER_H
+#define WF_RUN_WORKER_H
+
+#include <pthread.h>
+
+#include "../arch/arch.h"
+#include "../base/conf.h"
+#include "../co/stack.h"
+#include "../place/place.h"
+#include "../ring/ring.h"
+#include "inbox.h"
+#include "runq.h"
+#include "timer.h"
+
+enum {
+	WF_BUDGET = 64, /* switches between two looks at the ring */
+	WF_STALE_NS =
+		50 * 1000, /* a queue not emptied for so long is worth stealing from */
+	WF_SENTINEL_NS = 1000000, /* how often the idle worker on watch looks */
+	WF_STARVED_NS = 1000000,  /* longest sleep while a stream waits for buffers */
+};
+
+/* Statistics: one writer, relaxed, read by anybody. */
+struct wf_counters {
+	uint64_t spawned, ended, switches, steals, wakes, remote_msgs, timers_fired;
+};
+
+struct wf_worker {
+	/* owner only */
+	struct wf_co *current; /* NULL: the loop */
+	struct wf_co *leaving; /* to be published by the incoming side */
+	void (*publish)(struct wf_worker *w, struct wf_co *co);
+	uint64_t leave_word;        /* for publish: the park word */
+	struct wf_spin *leave_lock; /* and the lock to release after it, or NULL */
+	int *errno_ptr;             /* this thread's errno */
+	int budget;
+	unsigned tick;
+	uint64_t now; /* cached clock: at most one scheduling round old */
+	void *loop_sp;
+	struct wf_fiber loop_fiber;
+	struct wf_co *pinned_first, **pinned_last; /* runnable, not to be stolen */
+	struct wf_timers timers;
+	struct wf_pool pool;
+	unsigned spread_next, id;
+	struct wf_counters count;
+	struct wf_ring ring;
+	struct wf_place place;
+	pthread_t thread;
+
+	/* shared */
+	struct wf_runq q;
+	uint64_t busy_since __attribute__((aligned(64))); /* ID2 */
+	struct wf_inbox inbox __attribute__((aligned(64)));
+	struct wf_msg exit_msg; /* by the stopping thread */
+	uint32_t sleeping;      /* ID1 */
+};
+
+enum wf_phase { WF_STOPPED, WF_STARTING, WF_UP, WF_STOPPING, WF_EXITING };
+
+/* The runtime. There is one. */
+struct wf_rt {
+	struct wf_worker **workers; /* fixed while up */
+	unsigned n_workers;
+	uint32_t phase;    /* RT1: enum wf_phase */
+	uint32_t sentinel; /* ID2: an idle worker is on watch */
+	uint32_t forked;   /* RT1: we are a child made by plain fork() */
+	uint32_t bell;     /* RT2: counts events that the stopper waits for */
+	uint32_t spread;   /* round robin of plain threads; relaxed, any value will do */
+	uint64_t foreign_spawned; /* RT2 */
+	struct wf_conf conf;
+};
+
+extern struct wf_rt wf_rt;
+
+/* The worker whose thread this is, or NULL. Never cached across a park. */
+struct wf_worker *wf_worker_self(void);
+
+/* The error for a call that only coroutines may make: -EPERM, or -EOWNERDEAD after fork.
+ */
+int wf_no_coroutine(void);
+
+/* Thread body. */
+void *wf_worker_main(void *worker);
+
+/* switch.c */
+
+/* Leave `me` for the next runnable coroutine or the loop; returns when it runs again. */
+void wf_switch_out(struct wf_worker *w, struct wf_co *me);
+
+/* Switch to co from the loop. */
+void wf_switch_in(struct wf_worker *w, struct wf_co *co);
+
+/* First code of every coroutine. */
+void wf_co_main(void *co);
+
+static inline struct wf_co *wf_pinned_pop(struct wf_worker *w)
+{
+	struct wf_co *co = w->pinned_first;
+
+	w->pinned_first = co->next;
+	if (!w->pinned_first)
+		w->pinned_last = &w->pinned_first;
+	return co;
+}
+
+/* The next runnable coroutine. The two queues take turns. */
+static inline struct wf_co *wf_next(struct wf_worker *w)
+{
+	if (wf_unlikely(w->pinned_first != NULL) && (w->tick++ & 1))
+		return wf_pinned_pop(w);
+	struct wf_co *co = wf_runq_pop_owner(&w->q);
+	if (wf_unlikely(!co && w->pinned_first))
+		co = wf_pinned_pop(w);
+	return co;
+}
+
+/* idle.c */
+void wf_send(struct wf_worker *to, struct wf_msg *msg);
+struct wf_co *wf_idle(struct wf_worker *w);
+void wf_call_thief(struct wf_worker *w);
+
+/* wake.c */
+
+/* co was claimed: make it runnable. w: the calling worker, NULL in plain threads. */
+void wf_ready(struct wf_worker *w, struct wf_co *co);
+
+/* Look whether co wants to be stopped (cancelled, or its time has come), and if so end
+ * its wait. Any thread. */
+void wf_abort(struct wf_worker *w, struct wf_co *co);
+
+/* What a coroutine that was stopped, or may not begin, is told: -ECANCELED, -ETIMEDOUT,
+ * 0. */
+int wf_verdict(const struct wf_co *me);
+
+/* park.c */
+
+/* [entry] 0, or the verdict that forbids a parking call to begin. */
+static inline int wf_may_begin(const struct wf_worker *w, const struct wf_co *me)
+{
+	if (wf_likely(!wf_atomic_load_relaxed(
+			      &me->kick) && /* PK2 relaxed: publish looks again */
+		      wf_atomic_load_relaxed(&me->due) > w->now)) /* TM1 relaxed: own */
+		return 0;
+	return wf_verdict(me);
+}
+
+/* Park the running coroutine; returns its result. lock: held, released when others may
+ * claim. wait_obj is set by the caller. */
+int32_t wf_park(struct wf_worker *w, struct wf_co *me, enum wf_wait kind,
+		struct wf_spin *lock);
+
+/* deadline.c */
+void wf_timer_arm(struct wf_worker *w, struct wf_co *co);
+void wf_timers_fire(struct wf_worker *w);
+
+/* spawn.c */
+void wf_joiner_remove(struct wf_co *target, const struct wf_co *joiner);
+uint64_t wf_live(void);
+
+#endif

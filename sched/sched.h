@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The one door of the core: what lib/ may use. Meanings and errors are those of the
+ * public calls of the same name; handles are opaque here too. Nothing here sets errno.
+ */
+#ifndef WF_SCHED_H
+#define WF_SCHED_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/clock.h"
+#include "base/conf.h"
+#include "ring/op.h"
+
+/* rt.c */
+int wf_start(const struct wf_conf *conf);
+int wf_stop(void);
+const char *wf_start_error(void);
+
+/* spawn.c */
+enum { WF_SPAWN_PINNED = 1, WF_SPAWN_SPREAD = 2 };
+
+struct wf_spawn {
+	const char *name;
+	size_t stack_size; /* 0: the default */
+	uint32_t flags;    /* WF_SPAWN_* */
+	int worker;        /* where to start; -1: the caller's */
+};
+
+int wf_spawn(int (*fn)(void *), void *arg, const struct wf_spawn *s, void **ret_handle);
+int wf_join(void *handle, int *ret_status);
+int wf_detach(void *handle);
+int wf_cancel(void *handle);
+void *wf_self(void);
+const char *wf_name(void);
+int wf_set_name(const char *name);
+int wf_pin(void);
+int wf_unpin(void);
+
+/* park.c */
+int wf_yield(void);
+
+/* deadline.c */
+int wf_scope_open(struct wf_scope *s, uint64_t at);
+int wf_scope_close(struct wf_scope *s);
+int wf_sleep_until(uint64_t at);
+
+/* io.c: call ops. op needs code, fd and arguments; returns the result. */
+ssize_t wf_call(struct wf_op *op);
+int wf_descriptor(int fd, bool stream);
+
+/* direct.c: system calls that io_uring would only punt to a kernel thread */
+int wf_shutdown(int fd, int how);
+ssize_t wf_sendfile(int fd, int in, off_t *offset, size_t count);
+
+/* streams.c */
+ssize_t wf_recv(int fd, void *buf, size_t len, int flags);
+int wf_accept(int fd);
+int wf_poll(int fd, short events);
+int wf_adopt(int fd);
+ssize_t wf_release(int fd, void *buf, size_t len);
+
+/* close.c */
+int wf_close(int fd);
+
+/* stats.c */
+struct wf_totals {
+	uint64_t spawned, ended, switches, steals, wakes, remote_msgs, timers_fired;
+	uint64_t enters, sqes, cqes, starved, overflows;
+};
+int wf_totals(struct wf_totals *ret_totals);
+int wf_n_workers(void);
+int wf_worker_id(void);
+int wf_feature(unsigned i, const char **ret_name, bool *ret_on, const char **ret_lost);
+
+#endif
