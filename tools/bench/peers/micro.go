@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MIT
+
+// Go: `micro N yield|spawn|memory`, as weft's programs of that name.
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+func perOp(start time.Time, n int) {
+	fmt.Printf("ns_per_op %.3f\n", float64(time.Since(start).Nanoseconds())/float64(n))
+}
+
+func yields(n int) {
+	var wg sync.WaitGroup
+	each := n / 2
+	start := time.Now()
+	for i := 0; i < 2; i++ {
+		wg.Add(1)
+		go func() {
+			for j := 0; j < each; j++ {
+				runtime.Gosched()
+			}
+			wg.Done()
+		}()
+	}
+	wg.Wait()
+	perOp(start, each*2)
+}
+
+func spawns(n int) {
+	var wg sync.WaitGroup
+	start := time.Now()
+	for i := 0; i < n; i++ {
+		wg.Add(1)
+		go wg.Done()
+		wg.Wait()
+	}
+	perOp(start, n)
+}
+
+func memoryNow() float64 {
+	f, _ := os.Open("/proc/self/status")
+	defer f.Close()
+	sum := 0
+	for s := bufio.NewScanner(f); s.Scan(); {
+		w := strings.Fields(s.Text())
+		if len(w) > 1 && (w[0] == "VmRSS:" || w[0] == "VmPTE:") {
+			kb, _ := strconv.Atoi(w[1])
+			sum += kb * 1024
+		}
+	}
+	return float64(sum)
+}
+
+func memory(n int) {
+	var asleep int64
+	before := memoryNow()
+	start := time.Now()
+	for i := 0; i < n; i++ {
+		go func() {
+			atomic.AddInt64(&asleep, 1)
+			time.Sleep(time.Hour)
+		}()
+	}
+	for atomic.LoadInt64(&asleep) < int64(n) {
+		runtime.Gosched()
+	}
+	create := float64(time.Since(start).Nanoseconds()) / float64(n)
+	time.Sleep(50 * time.Millisecond)
+	fmt.Printf("create_ns_per_coroutine %.1f\n", create)
+	fmt.Printf("bytes_per_coroutine %.1f\n", (memoryNow()-before)/float64(n))
+}
+
+func main() {
+	n, _ := strconv.Atoi(os.Args[1])
+	map[string]func(int){"yield": yields, "spawn": spawns, "memory": memory}[os.Args[2]](n)
+}
