@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: MIT
+"""THE table of benchmarks. A new one is an entry here, plus its programs in build.py."""
+
+from .echo import Echo, System as EchoServer
+from .http import Http
+from .memory import Memory
+from .micro import Micro, System
+
+GO = {"GOMAXPROCS": "1"}
+
+BENCHES = [
+    Micro("switch", "raw context switch, one way", [
+        System("weft", "weft_switch", 20_000_000, instructions=True),
+        System("boost.context", "switch_fcontext", 20_000_000, instructions=True),
+        System("ucontext", "switch_ucontext", 1_000_000, instructions=True),
+    ]),
+    Micro("yield", "yield through the scheduler, two coroutines on one worker", [
+        System("weft", "weft_yield", 5_000_000, instructions=True),
+        System("boost.fiber", "fiber", 2_000_000, ["yield"], instructions=True),
+        System("go", "micro_go", 2_000_000, ["yield"], GO),
+        System("tokio", "micro_tokio", 2_000_000, ["yield"]),
+    ]),
+    Micro("spawn", "start an empty coroutine and join it", [
+        System("weft", "weft_spawn", 2_000_000, instructions=True),
+        System("boost.fiber", "fiber", 500_000, ["spawn"], instructions=True),
+        System("go", "micro_go", 500_000, ["spawn"], GO),
+        System("tokio", "micro_tokio", 1_000_000, ["spawn"]),
+        System("pthread", "spawn_pthread", 5_000),
+    ]),
+    Echo("echo", "64-byte TCP echo, one server core and one client core", [
+        EchoServer("weft", "weft_echo", ["1", "reuseport"]),
+        EchoServer("bare multishot", "echo_multishot"),
+        EchoServer("bare one-shot", "echo_oneshot"),
+        EchoServer("epoll", "echo_epoll"),
+        EchoServer("libuv", "echo_uv"),
+        EchoServer("asio", "echo_asio"),
+        EchoServer("go", "echo_go", env=GO),
+        EchoServer("tokio", "echo_tokio"),
+    ], pairs=[
+        EchoServer("weft", "weft_echo", ["2", "reuseport"]),
+        EchoServer("weft, one acceptor", "weft_echo", ["2", "one"]),
+        EchoServer("weft, 2 processes", "weft_echo", ["1", "reuseport"], processes=2),
+        EchoServer("bare multishot, 2 processes", "echo_multishot", processes=2),
+    ]),
+    Http("http", "static files by keep-alive HTTP/1.1, against nginx"),
+    Memory("memory", "sleeping coroutines, idle HTTP connections", [
+        System("weft", "weft_memory", 100_000),
+        System("boost.fiber", "fiber", 100_000, ["memory"]),
+        System("go", "micro_go", 100_000, ["memory"]),
+        System("tokio", "micro_tokio", 100_000, ["memory"]),
+    ]),
+]
