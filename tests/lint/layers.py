@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """Includes go downward only: tools -> public headers <- lib -> sched.h <- sched, and inside
-sched from the higher folder to the lower. Public headers include libc and each other."""
+sched from the higher folder to the lower; sched.h stands where the highest folder that it
+includes does. Public headers include libc and each other. Only the code that chooses a
+fallback asks wf_has()."""
 import os
 import re
 
@@ -18,9 +20,10 @@ def public(path):
     return re.match(r'lib/(weft\.h|weft/[^/]+\.h)$', path) is not None
 
 
-def resolve(path, name):
+def resolve(path, bracket, name):
     """The file of this repository that an include means, or None."""
-    for base in (os.path.dirname(path), 'sched', 'lib', 'tests', 'tools'):
+    bases = ('lib',) if bracket == '<' else (os.path.dirname(path), '', 'lib')
+    for base in bases:
         candidate = os.path.normpath(os.path.join(base, name))
         if candidate in KNOWN:
             return candidate
@@ -29,14 +32,15 @@ def resolve(path, name):
 
 def sched_rank(path):
     parts = path.split('/')
-    if len(parts) == 2:
-        return len(ORDER)  # sched.h, the door, stands above all folders
+    if path == 'sched/sched.h':
+        return max(sched_rank(f'sched/{name}') for bracket, name in INCLUDE.findall(read(path))
+                   if bracket == '"')
     return ORDER.index(parts[1]) if parts[1] in ORDER else None
 
 
 def wrong(path, bracket, name):
     """Why path must not include name, or None."""
-    target = resolve(path, name)
+    target = resolve(path, bracket, name)
     if public(path):
         if target:
             return None if public(target) else 'a public header includes a private one'
@@ -64,6 +68,9 @@ def wrong(path, bracket, name):
     return None
 
 
+# Besides the rings: the start, which opens the stacks, and the list for users.
+MAY_ASK = re.compile(r'sched/ring/|sched/run/rt\.c$|sched/obs/stats\.c$')
+
 KNOWN = set(files(*SUFFIXES))
 report = Report('layers')
 for path in sorted(KNOWN):
@@ -73,5 +80,8 @@ for path in sorted(KNOWN):
         why = wrong(path, *m.groups())
         if why:
             problems.append((path, text.count('\n', 0, m.start()) + 1, f'{why} ({m.group(2)})'))
+    if path.startswith('sched/') and not MAY_ASK.match(path):
+        problems += [(path, text.count('\n', 0, m.start()) + 1, 'wf_has() outside the rings')
+                     for m in re.finditer(r'\bwf_has\(', text)]
     report.case(path, problems)
 report.close()
