@@ -36,41 +36,72 @@ uint64_t wf_live(void)
 	return spawned - ended;
 }
 
-static void wake_joiner(struct wf_worker *w, void *joiner, uint64_t word)
+static void forget_timer(struct wf_worker *w, struct wf_co *co)
 {
-	if ((uintptr_t)joiner & 1) {
-		struct thread_waiter *t = (void *)((uintptr_t)joiner - 1);
-		wf_atomic_store_release(&t->done, 1u); /* TW1 */
-		wf_sys.futex_wake(&t->done, 1);
-	} else if (joiner && wf_co_claim(joiner, word)) { /* PK1 */
-		((struct wf_co *)joiner)->result = 0;
-		wf_ready(w, joiner);
-	}
+	if (wf_likely(wf_atomic_load_relaxed(&co->timer.owner) != /* TM1 relaxed: own */
+		      (int32_t)w->id))
+		return;
+	wf_timers_remove(&w->timers, &co->timer);
+	wf_atomic_store_seq(&co->timer.owner, -1); /* TM1 */
 }
 
+/* co's stack is free, its join_lock held. Afterwards a joiner may recycle it. */
 static void publish_exit(struct wf_worker *w, struct wf_co *co)
 {
-	wf_fiber_fini(&co->fiber);
-	if (wf_unlikely(wf_atomic_load_relaxed(&co->timer.owner) == /* TM1 relaxed: own */
-			(int32_t)w->id)) {
-		wf_timers_remove(&w->timers, &co->timer);
-		wf_atomic_store_seq(&co->timer.owner, -1); /* TM1 */
-	}
-	wf_spin_lock(&co->join_lock);
+	struct thread_waiter *t = NULL;
 	bool detached = co->detached;
-	void *joiner = co->joiner;
-	uint64_t word = co->joiner_word;
+
+	wf_fiber_fini(&co->fiber);
+	forget_timer(w, co);
+	if ((uintptr_t)co->joiner & 1)
+		t = (void *)((uintptr_t)co->joiner - 1);
 	co->done = true;
 	wf_spin_unlock(&co->join_lock);
 
 	if (detached)
 		wf_co_give(&w->pool, co);
-	else if (joiner)
-		wake_joiner(w, joiner, word);
+	if (t) {
+		wf_atomic_store_release(&t->done, 1u); /* TW1 */
+		wf_sys.futex_wake(&t->done, 1);
+	}
 	wf_count(&w->count.ended, 1u); /* RT2: relaxed */
-	if (wf_unlikely(wf_atomic_load_relaxed(&wf_rt.phase) ==
-			WF_STOPPING)) /* RT1 relaxed */
+	if (wf_unlikely(wf_atomic_load_relaxed(&wf_rt.phase) == WF_STOPPING)) /* RT1 relaxed */
 		wf_rt_ring_bell();
+}
+
+/* join_lock held. The joiner, claimed, if it can go on right here. */
+static struct wf_co *claim_joiner(struct wf_worker *w, struct wf_co *co)
+{
+	struct wf_co *joiner = co->joiner;
+
+	if (!joiner || (uintptr_t)joiner & 1 || !wf_co_claim(joiner, co->joiner_word)) /* PK1 */
+		return NULL;
+	joiner->result = 0;
+	if (wf_likely(!joiner->pins && !joiner->flags) || joiner->worker == w)
+		return joiner;
+	/* Pinned elsewhere. It may look at co before we have left its stack: it will find
+	 * join_lock held until then. */
+	wf_ready(w, joiner);
+	return NULL;
+}
+
+/*
+ * The end: take join_lock, switch away with it held, and let the incoming side release it.
+ * A joiner is switched to directly: it then runs on, and no queue is touched.
+ */
+static void end(struct wf_worker *w, struct wf_co *co)
+{
+	wf_bug(co->scope != NULL); /* a deadline scope was left open */
+	wf_atomic_store_relaxed(&co->due, WF_NEVER); /* TM1 relaxed: a late timer is harmless */
+	wf_spin_lock(&co->join_lock);
+	struct wf_co *joiner = claim_joiner(w, co);
+
+	w->publish = publish_exit;
+	if (joiner && --w->budget > 0)
+		wf_switch_to(w, co, joiner);
+	if (joiner)
+		wf_ready(w, joiner);
+	wf_switch_out(w, co);
 }
 
 void wf_co_main(void *arg)
@@ -81,13 +112,7 @@ void wf_co_main(void *arg)
 	wf_fiber_enter(&co->fiber, w->leaving ? NULL : &w->loop_fiber);
 	w->publish(w, w->leaving);
 	co->status = co->fn(co->arg);
-
-	w = wf_worker_self();
-	wf_bug(co->scope != NULL); /* a deadline scope was left open */
-	wf_atomic_store_relaxed(&co->due,
-				WF_NEVER); /* TM1 relaxed: a late timer is harmless */
-	w->publish = publish_exit;
-	wf_switch_out(w, co);
+	end(wf_worker_self(), co);
 	wf_bug("a coroutine that ended ran again");
 }
 
@@ -190,8 +215,10 @@ void wf_joiner_remove(struct wf_co *target, const struct wf_co *joiner)
 	wf_spin_unlock(&target->join_lock);
 }
 
+/* join_lock held, co done. */
 static int finish_join(struct wf_worker *w, struct wf_co *co, int *ret_status)
 {
+	wf_spin_unlock(&co->join_lock);
 	if (ret_status)
 		*ret_status = co->status;
 	wf_co_give(w ? &w->pool : NULL, co);
@@ -203,14 +230,17 @@ static int join_thread(struct wf_co *co, int *ret_status)
 	struct thread_waiter t = {0};
 
 	wf_spin_lock(&co->join_lock);
-	bool wait = !co->done, busy = wait && co->joiner;
-	if (wait && !busy)
+	if (co->done)
+		return finish_join(NULL, co, ret_status);
+	bool busy = co->joiner;
+	if (!busy)
 		co->joiner = (void *)((uintptr_t)&t | 1);
 	wf_spin_unlock(&co->join_lock);
 	if (busy)
 		return -EBUSY;
-	while (wait && !wf_atomic_load_acquire(&t.done)) /* TW1 */
+	while (!wf_atomic_load_acquire(&t.done)) /* TW1 */
 		wf_sys.futex_wait(&t.done, 0, NULL);
+	wf_spin_lock(&co->join_lock);
 	return finish_join(NULL, co, ret_status);
 }
 
@@ -234,10 +264,8 @@ static int join_coroutine(struct wf_worker *w, struct wf_co *me, struct wf_co *c
 
 	while (!rc) {
 		wf_spin_lock(&co->join_lock);
-		if (co->done) {
-			wf_spin_unlock(&co->join_lock);
+		if (co->done)
 			return finish_join(wf_worker_self(), co, ret_status);
-		}
 		rc = park_for_join(wf_worker_self(), me, co);
 		if (rc == WF_ABORTED)
 			rc = wf_verdict(me);

@@ -20,8 +20,11 @@ static void enter_co(struct wf_worker *w, struct wf_co *co)
 
 void wf_switch_out(struct wf_worker *w, struct wf_co *me)
 {
-	struct wf_co *next = wf_likely(--w->budget > 0) ? wf_next(w) : NULL;
+	wf_switch_to(w, me, wf_likely(--w->budget > 0) ? wf_next(w) : NULL);
+}
 
+void wf_switch_to(struct wf_worker *w, struct wf_co *me, struct wf_co *next)
+{
 	w->leaving = me;
 	me->saved_errno = *w->errno_ptr;
 	if (wf_likely(next != NULL)) {

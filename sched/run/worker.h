@@ -105,6 +105,9 @@ void *wf_worker_main(void *worker);
 /* Leave `me` for the next runnable coroutine or the loop; returns when it runs again. */
 void wf_switch_out(struct wf_worker *w, struct wf_co *me);
 
+/* The same for a coroutine that the caller has claimed, or the loop (NULL). */
+void wf_switch_to(struct wf_worker *w, struct wf_co *me, struct wf_co *next);
+
 /* Switch to co from the loop. */
 void wf_switch_in(struct wf_worker *w, struct wf_co *co);
 
