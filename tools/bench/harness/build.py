@@ -171,7 +171,7 @@ def program(name):
     elif language == "weft":
         archive = weft()
         inputs += [archive]
-        cmd = ["gcc", *CFLAGS, "-I" + str(ROOT / "lib"), "-I" + str(ROOT / "sched"),
+        cmd = ["gcc", *CFLAGS, "-I" + str(ROOT / "lib"), "-I" + str(ROOT),
                "-o", str(target), str(src), str(archive), *weft_libs()]
     else:
         cmd = ["cargo", str(src)]

@@ -44,8 +44,11 @@ class Micro:
                     failed.add(s.name)
         for s, path in systems:
             if s.instructions and s.name not in failed:
-                results.add(self.name, "", s.name, "instructions_per_op",
-                            instructions(s, path, server))
+                counted = instructions(s, path, server)
+                if counted is None:
+                    opt.missing(self.name, f"instructions of {s.name}",
+                                "no valgrind, or the program does not end under it")
+                results.add(self.name, "", s.name, "instructions_per_op", counted)
 
     def _once(self, results, opt, s, path, r, core):
         n = s.n // (5 if opt.quick and s.n > 200000 else 1)
@@ -67,7 +70,7 @@ def instructions(s, path, core):
     for n in (few, many):
         _, _, err = procs.output(
             ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", path, str(n),
-             *s.args], [core], s.env)
+             *s.args], [core], s.env, timeout=40)
         m = re.search(r"Collected : (\d+)", err)
         if not m:
             return None
