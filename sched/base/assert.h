@@ -22,6 +22,6 @@ _Noreturn void wf_bug_report(const char *what, const char *file, int line);
 #define wf_unlikely(x) __builtin_expect(!!(x), 0)
 
 #define wf_container_of(ptr, type, member)                                               \
-	((type *)((char *)(ptr)-offsetof(type, member)))
+	((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
 #endif

@@ -33,7 +33,7 @@
 #include <sanitizer/tsan_interface.h>
 #endif
 #if __has_include(<valgrind/valgrind.h>)
-#include <valgrind/valgrind.h>
+#include <valgrind/memcheck.h>
 #define WF_VALGRIND 1
 #endif
 
@@ -118,6 +118,24 @@ static inline unsigned wf_fiber_register_stack(const void *bottom, size_t size)
 	(void)bottom, (void)size;
 #ifdef WF_VALGRIND
 	return VALGRIND_STACK_REGISTER(bottom, (const char *)bottom + size - 1);
+#else
+	return 0;
+#endif
+}
+
+/* valgrind does not see what the kernel writes at a completion. */
+static inline void wf_kernel_wrote(const void *mem, size_t len)
+{
+	(void)mem, (void)len;
+#ifdef WF_VALGRIND
+	VALGRIND_MAKE_MEM_DEFINED(mem, len);
+#endif
+}
+
+static inline int wf_on_valgrind(void)
+{
+#ifdef WF_VALGRIND
+	return RUNNING_ON_VALGRIND != 0;
 #else
 	return 0;
 #endif

@@ -33,6 +33,7 @@ enum wf_fd_state {
 	WF_FD_EOF = 1 << 4,
 	WF_FD_STARVED = 1 << 5,  /* in home's list of those that wait for buffers */
 	WF_FD_CHAIN = 1 << 6,    /* msg is on its way through the workers */
+	WF_FD_CHAINED = 1 << 8,  /* and has been: every ring was asked */
 	WF_FD_NONBLOCK = 1 << 7, /* weft set O_NONBLOCK, for system calls made directly */
 };
 
@@ -48,8 +49,8 @@ struct wf_want_what {
 };
 
 struct wf_fd {
-	struct wf_spin lock;
-	uint32_t refs; /* FD2 */
+	struct wf_spin lock; /* FD1 */
+	uint32_t refs;       /* FD2 */
 	int fd;
 	int err; /* what ended the stream; kept for receives, told once for accepts */
 	uint16_t gen;   /* counts arms: completions of an earlier life do not match */

@@ -4,11 +4,14 @@
 
 #include <errno.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include "fd.h"
 
 #define RES_IS_FD   WF_OP_RES_IS_FD
 #define RESTARTABLE WF_OP_RESTARTABLE
+#define FILLS       WF_OP_FILLS
+#define FILLS_STATX WF_OP_FILLS_STATX
 
 static void prep_generic(struct io_uring_sqe *sqe, const struct wf_op *op)
 {
@@ -64,3 +67,14 @@ const struct wf_op_row wf_op_rows[WF_OP_COUNT] = {
 	{#name, opcode, flags, prep_##prep, done_##done},
 #include "op.def"
 };
+
+void wf_op_complete(struct wf_op *op, int32_t res)
+{
+	const struct wf_op_row *row = &wf_op_rows[op->code];
+
+	op->res = row->done(res);
+	if (row->flags & FILLS && res > 0)
+		wf_kernel_wrote((void *)(uintptr_t)op->addr, (size_t)res);
+	if (row->flags & FILLS_STATX && res == 0)
+		wf_kernel_wrote((void *)(uintptr_t)op->off, sizeof(struct statx));
+}

@@ -18,7 +18,12 @@ enum wf_op_code {
 	WF_OP_COUNT,
 };
 
-enum { WF_OP_RES_IS_FD = 1, WF_OP_RESTARTABLE = 2 };
+enum {
+	WF_OP_RES_IS_FD = 1,
+	WF_OP_RESTARTABLE = 2,
+	WF_OP_FILLS = 4,
+	WF_OP_FILLS_STATX = 8,
+};
 
 struct wf_op {
 	struct wf_co *co; /* parked until the completion */
@@ -38,5 +43,8 @@ struct wf_op_row {
 };
 
 extern const struct wf_op_row wf_op_rows[WF_OP_COUNT];
+
+/* The completion came: set op->res. */
+void wf_op_complete(struct wf_op *op, int32_t res);
 
 #endif

@@ -37,6 +37,8 @@ struct wf_ring {
 	struct wf_bufs bufs;
 	int wake_fd; /* eventfd, or -1 */
 	bool wake_armed;
+	bool accepts_ahead; /* listeners may have streams; receives may if bufs are there */
+	bool polite; /* under valgrind: wait in poll(2), since it stops all threads else */
 	struct wf_ring_counters count;
 };
 

@@ -190,6 +190,7 @@ static void got_bytes(struct wf_ring *r, struct wf_fd *f, uint16_t bid, uint32_t
 {
 	struct wf_co *co = claim_waiter(f);
 
+	wf_kernel_wrote(r->bufs.mem + (uint64_t)bid * r->bufs.bytes, len);
 	r->bufs.info[bid] = (struct wf_buf){.len = len, .next = WF_BUF_NONE};
 	append(r, f, bid);
 	if (co) {
@@ -255,7 +256,7 @@ static bool transient(int err)
 void wf_stream_complete(struct wf_ring *r, struct wf_fd *f, uint16_t gen, int res,
 			uint16_t bid, bool more)
 {
-	wf_spin_lock(&f->lock);
+	wf_spin_lock(&f->lock); /* FD1 */
 	wf_bug(gen != f->gen || f->home != r || !(f->state & WF_FD_ARMED));
 	if (f->state & WF_FD_LISTENER) {
 		if (res >= 0)

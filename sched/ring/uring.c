@@ -6,6 +6,7 @@
  * events; the kernel sets SQ_TASKRUN when there is something to come for.
  */
 #include <errno.h>
+#include <poll.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -16,6 +17,8 @@
 #include "feat.h"
 #include "ring.h"
 #include "stream.h"
+
+enum { POLITE_NS = 2000000 };
 
 static uint64_t stream_ud(const struct wf_fd *f)
 {
@@ -37,18 +40,25 @@ static unsigned ladder(int rung)
 	return IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP;
 }
 
-/* Under a small RLIMIT_MEMLOCK halve the queues until they fit. */
-static int setup(struct wf_ring *r, unsigned entries)
+/*
+ * Under a small RLIMIT_MEMLOCK halve the queues until they fit. A ring that was closed a
+ * moment ago, by a probe or by an earlier run, may still be charged for: give it time.
+ */
+static int setup(struct wf_ring *r, unsigned wanted)
 {
 	int rung = wf_has(WF_FEAT_DEFER_TASKRUN)  ? 0
 		   : wf_has(WF_FEAT_COOP_TASKRUN) ? 1
 						  : 2;
 	int rc = -ENOMEM;
 
-	for (; rc == -ENOMEM && entries >= 8; entries /= 2) {
-		struct io_uring_params p = {.flags = ladder(rung),
-					    .cq_entries = entries * 8};
-		rc = wf_sys.ring_init(entries, &r->ur, &p);
+	for (int tries = 0; rc == -ENOMEM && tries < 20; tries++) {
+		if (tries)
+			usleep(5000);
+		for (unsigned n = wanted; rc == -ENOMEM && n >= 8; n /= 2) {
+			struct io_uring_params p = {.flags = ladder(rung),
+						    .cq_entries = n * 8};
+			rc = wf_sys.ring_init(n, &r->ur, &p);
+		}
 	}
 	return rc;
 }
@@ -96,6 +106,8 @@ static int uring_open(struct wf_ring *r, const struct wf_conf *conf)
 	fill_index_array(&r->ur.sq);
 	r->enter_fd = r->ur.ring_fd;
 	r->enter_flags = 0;
+	r->accepts_ahead = wf_has(WF_FEAT_ACCEPT_MULTI);
+	r->polite = wf_on_valgrind();
 	if (wf_has(WF_FEAT_RING_FD) && io_uring_register_ring_fd(&r->ur) == 1) {
 		r->enter_fd = r->ur.enter_ring_fd;
 		r->enter_flags = IORING_ENTER_REGISTERED_RING;
@@ -247,7 +259,7 @@ static void reap_op(struct wf_ring *r, const struct io_uring_cqe *cqe)
 {
 	struct wf_op *op = (struct wf_op *)(uintptr_t)cqe->user_data;
 
-	op->res = wf_op_rows[op->code].done(cqe->res);
+	wf_op_complete(op, cqe->res);
 	r->in_flight--;
 	wf_co_claim_owned(op->co);
 	wf_ring_ready(r, op->co);
@@ -319,6 +331,21 @@ static bool uring_busy(const struct wf_ring *r)
 	       wf_atomic_load_relaxed(&r->bufs.remote); /* BR1 relaxed: a glance */
 }
 
+/* valgrind lets other threads run while one is in poll(2), but not in io_uring_enter. */
+static void wait_politely(struct wf_ring *r, const struct __kernel_timespec *ts)
+{
+	struct pollfd ring = {.fd = r->ur.ring_fd, .events = POLLIN};
+	struct timespec t = {.tv_nsec = POLITE_NS};
+
+	/* Not every message to a deferring ring wakes its poller: look again soon. */
+	if (ts && ts->tv_sec == 0 && ts->tv_nsec < POLITE_NS)
+		t.tv_nsec = ts->tv_nsec;
+	enter(r, 0, NULL);
+	if (*r->ur.cq.khead == io_uring_smp_load_acquire(r->ur.cq.ktail))
+		ppoll(&ring, 1, &t, NULL);
+	enter(r, 0, NULL);
+}
+
 static void uring_poll(struct wf_ring *r, uint64_t wait_ns)
 {
 	struct __kernel_timespec ts = {.tv_sec = (long long)(wait_ns / 1000000000u),
@@ -332,6 +359,8 @@ static void uring_poll(struct wf_ring *r, uint64_t wait_ns)
 	if (wait_ns == 0) {
 		if (uring_busy(r))
 			enter(r, 0, NULL);
+	} else if (wf_unlikely(r->polite)) {
+		wait_politely(r, wait_ns == WF_NEVER ? NULL : &ts);
 	} else {
 		enter(r, 1, wait_ns == WF_NEVER ? NULL : &ts);
 	}

@@ -16,6 +16,7 @@
 #include "../ring/stream.h"
 #include "../sched.h"
 #include "io.h"
+#include "switch.h"
 
 static void on_chain(struct wf_worker *w, struct wf_msg *msg)
 {
@@ -27,7 +28,7 @@ static void on_chain(struct wf_worker *w, struct wf_msg *msg)
 	if (f->home == &w->ring)
 		wf_stream_stop(&w->ring, f);
 	if (next == wf_rt.n_workers) {
-		f->state &= (uint16_t)~WF_FD_CHAIN;
+		f->state = (uint16_t)((f->state & ~WF_FD_CHAIN) | WF_FD_CHAINED);
 		wf_fd_wake_closer(&w->ring, f);
 	}
 	wf_spin_unlock(&f->lock);
@@ -44,7 +45,9 @@ void wf_fd_await_end(struct wf_worker *w, struct wf_co *me, struct wf_fd *f)
 	me->wait_obj = f;
 	if (f->home == &w->ring && f->state & WF_FD_ARMED) {
 		wf_stream_stop(&w->ring, f);
-	} else if (!(f->state & WF_FD_CHAIN)) {
+	} else if (!(f->state & (WF_FD_CHAIN | WF_FD_CHAINED))) {
+		/* Once is enough: an op that began before CLOSING was set is on its ring
+		 * before the message is, and none begins after. */
 		f->state |= WF_FD_CHAIN;
 		f->msg.fn = on_chain;
 		chain = true;

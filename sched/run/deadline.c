@@ -16,7 +16,7 @@
 #include <stddef.h>
 
 #include "../sched.h"
-#include "worker.h"
+#include "switch.h"
 
 static void heap_add(struct wf_worker *w, struct wf_co *co, uint64_t due)
 {
@@ -52,6 +52,10 @@ void wf_timer_arm(struct wf_worker *w, struct wf_co *co)
 {
 	int32_t owner = wf_atomic_load_seq(&co->timer.owner); /* TM1 */
 	uint64_t due = co->due;
+
+	/* An old one: publish_park looks for a new one after the word is out. */
+	if (wf_atomic_load_relaxed(&co->kick) & WF_KICK_TIMER)          /* PK2 relaxed */
+		wf_atomic_and_seq(&co->kick, ~(uint32_t)WF_KICK_TIMER); /* PK2 */
 
 	if (owner < 0 && adopt(w, co)) {
 		heap_add(w, co, due);

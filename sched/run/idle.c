@@ -115,6 +115,8 @@ struct wf_co *wf_idle(struct wf_worker *w)
 		w->ring.engine->poll(&w->ring, sleep_ns(w, sentinel));
 		if (sentinel)
 			wf_atomic_store_seq(&wf_rt.sentinel, 0u); /* ID2 */
+	} else {
+		w->ring.engine->poll(&w->ring, 0);
 	}
 	wf_atomic_store_seq(&w->sleeping, 0u); /* ID1 */
 	return NULL;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Call ops: one request, one completion, the coroutine parked in between. */
 #include "io.h"
+#include "switch.h"
 
 #include <errno.h>
 #include <poll.h>

@@ -9,7 +9,7 @@
 #include <sys/mman.h>
 
 #include "../base/sys.h"
-#include "../obs/faults.h"
+#include "../co/faults.h"
 #include "../ring/feat.h"
 #include "../ring/stream.h"
 #include "../sched.h"

@@ -16,7 +16,7 @@
 #include "../base/sys.h"
 #include "../sched.h"
 #include "rt.h"
-#include "worker.h"
+#include "switch.h"
 
 /* A plain thread that waits for a coroutine's end; its address with bit 0 is the joiner.
  */
@@ -65,7 +65,8 @@ static void publish_exit(struct wf_worker *w, struct wf_co *co)
 		wf_sys.futex_wake(&t->done, 1);
 	}
 	wf_count(&w->count.ended, 1u); /* RT2: relaxed */
-	if (wf_unlikely(wf_atomic_load_relaxed(&wf_rt.phase) == WF_STOPPING)) /* RT1 relaxed */
+	if (wf_unlikely(wf_atomic_load_relaxed(&wf_rt.phase) ==
+			WF_STOPPING)) /* RT1 relaxed */
 		wf_rt_ring_bell();
 }
 
@@ -74,7 +75,8 @@ static struct wf_co *claim_joiner(struct wf_worker *w, struct wf_co *co)
 {
 	struct wf_co *joiner = co->joiner;
 
-	if (!joiner || (uintptr_t)joiner & 1 || !wf_co_claim(joiner, co->joiner_word)) /* PK1 */
+	if (!joiner || (uintptr_t)joiner & 1 ||
+	    !wf_co_claim(joiner, co->joiner_word)) /* PK1 */
 		return NULL;
 	joiner->result = 0;
 	if (wf_likely(!joiner->pins && !joiner->flags) || joiner->worker == w)
@@ -89,19 +91,21 @@ static struct wf_co *claim_joiner(struct wf_worker *w, struct wf_co *co)
  * The end: take join_lock, switch away with it held, and let the incoming side release it.
  * A joiner is switched to directly: it then runs on, and no queue is touched.
  */
-static void end(struct wf_worker *w, struct wf_co *co)
+static inline __attribute__((always_inline)) void end(struct wf_worker *w,
+						      struct wf_co *co)
 {
 	wf_bug(co->scope != NULL); /* a deadline scope was left open */
-	wf_atomic_store_relaxed(&co->due, WF_NEVER); /* TM1 relaxed: a late timer is harmless */
+	wf_atomic_store_relaxed(&co->due,
+				WF_NEVER); /* TM1 relaxed: a late timer is harmless */
 	wf_spin_lock(&co->join_lock);
 	struct wf_co *joiner = claim_joiner(w, co);
 
-	w->publish = publish_exit;
-	if (joiner && --w->budget > 0)
-		wf_switch_to(w, co, joiner);
-	if (joiner)
+	if (joiner && wf_unlikely(--w->budget <= 0)) {
 		wf_ready(w, joiner);
-	wf_switch_out(w, co);
+		joiner = NULL;
+	}
+	w->publish = publish_exit;
+	wf_switch_to(w, co, joiner ? joiner : wf_next(w), true);
 }
 
 void wf_co_main(void *arg)

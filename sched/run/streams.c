@@ -5,16 +5,16 @@
 #include <string.h>
 
 #include "../base/sys.h"
-#include "../ring/feat.h"
 #include "../ring/stream.h"
 #include "../sched.h"
 #include "io.h"
+#include "switch.h"
 
 /* f locked. */
 static bool streams(const struct wf_worker *w, const struct wf_fd *f, enum wf_want want)
 {
 	if (want == WF_WANT_CONNECTION)
-		return wf_has(WF_FEAT_ACCEPT_MULTI);
+		return w->ring.accepts_ahead;
 	if (f->state & (WF_FD_ARMED | WF_FD_STARVED | WF_FD_EOF) ||
 	    f->first != WF_BUF_NONE)
 		return true;
@@ -191,7 +191,7 @@ static ssize_t take_back(struct wf_worker *w, struct wf_fd *f, void *buf, size_t
 	struct wf_want_what what = {.want = WF_WANT_BYTES, .buf = buf, .len = len};
 	ssize_t n = f->first == WF_BUF_NONE ? 0 : wf_stream_take(&w->ring, f, &what);
 
-	f->state &= (uint16_t) ~(WF_FD_STREAM | WF_FD_EOF);
+	f->state &= (uint16_t) ~(WF_FD_STREAM | WF_FD_EOF | WF_FD_CHAINED);
 	f->err = 0;
 	return n;
 }

@@ -7,9 +7,10 @@
 #include <stdio.h>
 
 #include "../base/sys.h"
-#include "../obs/faults.h"
+#include "../co/faults.h"
 #include "../ring/stream.h"
 #include "rt.h"
+#include "switch.h"
 
 static __thread struct wf_worker *self;
 
@@ -88,6 +89,23 @@ static struct wf_co *find_work(struct wf_worker *w)
 	return co;
 }
 
+/* The loop has nothing to publish: what it left it comes back to. */
+static void publish_loop(struct wf_worker *w, struct wf_co *co)
+{
+	(void)w, (void)co;
+}
+
+static void run(struct wf_worker *w, struct wf_co *co)
+{
+	w->leaving = NULL;
+	w->publish = publish_loop;
+	wf_switch_enter(w, co);
+	wf_fiber_leave(&w->loop_fiber, &co->fiber, false);
+	wf_ctx_switch(&w->loop_sp, co->sp);
+	wf_fiber_enter(&w->loop_fiber, NULL);
+	w->publish(w, w->leaving);
+}
+
 static void loop(struct wf_worker *w)
 {
 	while (wf_atomic_load_acquire(&wf_rt.phase) != WF_EXITING) { /* RT1 */
@@ -103,10 +121,20 @@ static void loop(struct wf_worker *w)
 			continue;
 		if (needs_help(w))
 			wf_call_thief(w);
-		wf_switch_in(w, co);
+		run(w, co);
 		if (w->budget <= 0)
 			look_around(w);
 	}
+}
+
+/* Writing to a closed connection is -EPIPE; some calls have no flag to say so. */
+static void block_sigpipe(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGPIPE);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
 }
 
 static int open_worker(struct wf_worker *w)
@@ -116,6 +144,7 @@ static int open_worker(struct wf_worker *w)
 
 	snprintf(name, sizeof(name), "weft/%u", w->id);
 	pthread_setname_np(pthread_self(), name);
+	block_sigpipe();
 	self = w;
 	w->errno_ptr = &errno;
 	w->pinned_last = &w->pinned_first;

@@ -6,15 +6,16 @@
  *		is none: steal, or sleep in the ring.
  *
  * Coroutines switch directly to the next runnable one; the loop's own stack runs only
- *when there is none, or when `budget` switches have gone by without a look at the ring.
- *The incoming side publishes the outgoing coroutine as its first act (`publish`), when
- *its stack is no longer in use.
+ * when there is none, or when `budget` switches have gone by without a look at the ring.
+ * The incoming side publishes the outgoing coroutine as its first act (`publish`), when
+ * its stack is no longer in use.
  *
  * ID1  StoreLoad: push to the inbox, then read `sleeping` (a sender)  <->  store
- *`sleeping`, then look at the inbox (the worker). One of the two sees the other: no
- *message waits for a worker that sleeps without knowing. Runnable coroutines in a run
- *queue need no such care: the queue's owner is awake and will run them. ID2  busy_since,
- *sentinel: relaxed hints for thieves; a stale one costs time, never work.
+ *      `sleeping`, then look at the inbox (the worker). One of the two sees the other: no
+ *      message waits for a worker that sleeps without knowing. Runnable coroutines in a
+ *      run queue need no such care: the queue's owner is awake and will run them.
+ * ID2  busy_since, sentinel: relaxed hints for thieves; a stale one costs time, never
+ *      work.
  */
 #ifndef WF_RUN_WORKER_H
 #define WF_RUN_WORKER_H
@@ -100,17 +101,6 @@ int wf_no_coroutine(void);
 /* Thread body. */
 void *wf_worker_main(void *worker);
 
-/* switch.c */
-
-/* Leave `me` for the next runnable coroutine or the loop; returns when it runs again. */
-void wf_switch_out(struct wf_worker *w, struct wf_co *me);
-
-/* The same for a coroutine that the caller has claimed, or the loop (NULL). */
-void wf_switch_to(struct wf_worker *w, struct wf_co *me, struct wf_co *next);
-
-/* Switch to co from the loop. */
-void wf_switch_in(struct wf_worker *w, struct wf_co *co);
-
 /* First code of every coroutine. */
 void wf_co_main(void *co);
 
@@ -153,22 +143,15 @@ void wf_abort(struct wf_worker *w, struct wf_co *co);
  * 0. */
 int wf_verdict(const struct wf_co *me);
 
-/* park.c */
-
 /* [entry] 0, or the verdict that forbids a parking call to begin. */
 static inline int wf_may_begin(const struct wf_worker *w, const struct wf_co *me)
 {
-	if (wf_likely(!wf_atomic_load_relaxed(
-			      &me->kick) && /* PK2 relaxed: publish looks again */
-		      wf_atomic_load_relaxed(&me->due) > w->now)) /* TM1 relaxed: own */
+	if (wf_likely(
+		    !wf_atomic_load_relaxed(&me->kick) && /* PK2 relaxed: publish looks */
+		    wf_atomic_load_relaxed(&me->due) > w->now)) /* TM1 relaxed: own */
 		return 0;
 	return wf_verdict(me);
 }
-
-/* Park the running coroutine; returns its result. lock: held, released when others may
- * claim. wait_obj is set by the caller. */
-int32_t wf_park(struct wf_worker *w, struct wf_co *me, enum wf_wait kind,
-		struct wf_spin *lock);
 
 /* deadline.c */
 void wf_timer_arm(struct wf_worker *w, struct wf_co *co);

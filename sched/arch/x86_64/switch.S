@@ -109,8 +109,13 @@ wf_ctx_start:
 wf_ctx_entry:
 	endbr64
 	movq	%r12, %rdi
-	callq	*%rbx
-	ud2			/* entry returned */
+	/* A jump with a return address laid down by hand: a call that never returns would
+	 * put the CPU's return stack out of step, for whoever runs next on this thread. */
+	leaq	1f(%rip), %rax
+	pushq	%rax
+	.cfi_adjust_cfa_offset 8
+	jmpq	*%rbx
+1:	ud2			/* entry returned */
 	.cfi_endproc
 	.size	wf_ctx_start, . - wf_ctx_start
 

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "../base/sys.h"
-#include "../co/stack.h"
+#include "stack.h"
 
 enum { ALT_BYTES = 64 * 1024, GUARD_BYTES = 4096 };
 
