@@ -54,7 +54,7 @@ static void work_put(struct work *w)
 static ssize_t conn_receive(struct work *w)
 {
 	struct weft_deadline scope;
-	ssize_t r = send_flush(w, 0);
+	ssize_t r = send_flush(w);
 
 	if (r < 0)
 		return r;
@@ -104,7 +104,7 @@ static ssize_t work_run(struct work *w)
 			break;
 		}
 	}
-	return r < 0 ? r : send_flush(w, 0);
+	return r < 0 ? r : send_flush(w);
 }
 
 /* [parks] There is input. Returns whether the connection is to be kept. */

@@ -136,7 +136,7 @@ int respond(struct work *w);
  * [parks] Answers gather in w->out until a flush. Each call fails with -ETIMEDOUT when
  * the client took nothing for config.send.
  */
-int send_flush(struct work *w, int flags);
+int send_flush(struct work *w);
 int send_body(struct work *w, const void *data, size_t len); /* after the gathered */
 int send_file(struct work *w, int fd, off_t offset, size_t len);
 

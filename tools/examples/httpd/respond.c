@@ -464,7 +464,7 @@ int respond(struct work *w)
 	int r = 0;
 
 	if (sizeof(w->out) - w->out_len < HEAD_ROOM)
-		r = send_flush(w, 0);
+		r = send_flush(w);
 	if (r < 0)
 		return r;
 	if (w->req.status)
