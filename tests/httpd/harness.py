@@ -202,4 +202,6 @@ class Shared(unittest.TestCase):
             shutil.rmtree(cls.top, ignore_errors=True)
 
     def setUp(self):
-        self.assertIsNone(self.server.proc.poll(), 'the server has died')
+        if self.server.proc.poll() is not None:
+            said = '' if self.server.proc.stderr.closed else self.server.proc.communicate()[1]
+            self.fail(f'the server has died: {said}')

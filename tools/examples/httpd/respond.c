@@ -357,7 +357,8 @@ static int listing_make(struct work *w, struct text *ret_page)
 		weft_close(fd);
 	}
 	if (r >= 0) {
-		qsort(names.all, names.n, sizeof(*names.all), by_name);
+		if (names.n)
+			qsort(names.all, names.n, sizeof(*names.all), by_name);
 		listing_write(&page, w->path, &names);
 		r = page.lost ? -ENOMEM : 0;
 	}
