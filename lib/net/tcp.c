@@ -111,7 +111,7 @@ int weft_tcp_dial(const char *host, uint16_t port, const struct weft_tcp_options
 
 int weft_tcp_port(int fd)
 {
-	struct sockaddr_storage addr;
+	struct sockaddr_storage addr = {.ss_family = AF_UNSPEC};
 	socklen_t len = sizeof(addr);
 
 	if (getsockname(fd, (struct sockaddr *)&addr, &len))
