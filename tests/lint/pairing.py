@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """Every source of sched/ and lib/ has a test of its own name in tests/, or a line in
-pairing.exceptions that says where it is tested instead."""
+pairing.exceptions that says where it is tested instead; and every test is in a list of
+tests/meson.build, so that it runs."""
 import os
+import re
 
 from lint import Report, files, read
 
@@ -34,4 +36,8 @@ for path in sources:
         report.case(path, [] if wanted in tests else [(path, 1, f'no test {wanted}')])
 for path, (line, _) in excepted.items():
     report.case(path, [(EXCEPTIONS, line, f'no such source: {path}')])
+listed = set(re.findall(r"'([\w/]+)'", read('tests/meson.build')))
+for path in files('_test.c', under='tests'):
+    name = os.path.basename(path)[:-len('_test.c')]
+    report.case(path, [] if name in listed else [(path, 1, 'not in a list of tests/meson.build')])
 report.close()
