@@ -104,6 +104,7 @@ class Server:
         self.procs = [spawn(argv, own or cpus, env) for argv, own in commands]
         try:
             self._wait_listening()
+            self._check_cores(set(cpus))
         except Unavailable:
             self.stop()
             raise
@@ -122,6 +123,16 @@ class Server:
             except OSError:
                 time.sleep(0.02)
         raise Unavailable(f"{self.name} does not listen on port {self.port}")
+
+    def _check_cores(self, cpus):
+        """A server that left its cores would share the client's: its figures are void."""
+        for pid in self.pids():
+            for task in Path(f"/proc/{pid}/task").iterdir():
+                strayed = os.sched_getaffinity(int(task.name)) - cpus
+                if strayed:
+                    name = (task / "comm").read_text().strip()
+                    raise Unavailable(f"{self.name}: thread {name} went to CPU "
+                                      f"{min(strayed)}, outside of the cores it was given")
 
     def alive(self):
         return all(p.poll() is None for p in self.procs)
