@@ -59,7 +59,8 @@ enum wf_kick {
 };
 
 enum {
-	WF_CO_PINNED = 1 << 0, /* by attribute: for life */
+	WF_CO_PINNED = 1, /* by attribute: for life */
+	WF_CO_PIN_ONE = 2,
 };
 
 /* What a coroutine was told when it was resumed without a result of its own. */
@@ -93,9 +94,8 @@ struct wf_co {
 	int32_t result;     /* set by the waker before it makes the coroutine runnable */
 	struct wf_worker *worker; /* WK1: runs it, or ran it last */
 	int saved_errno;
-	uint16_t pins;          /* owner only: depth of weft_pin */
-	uint16_t flags;         /* WF_CO_* */
-	void *wait_obj;         /* what it waits for, by kind; valid while parked */
+	uint32_t stuck; /* owner only: WF_CO_PINNED, and twice the depth of weft_pin */
+	void *wait_obj; /* what it waits for, by kind; valid while parked */
 	struct wf_scope *scope; /* owner only */
 
 	int (*fn)(void *arg);

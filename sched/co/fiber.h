@@ -50,15 +50,18 @@ struct wf_fiber {
 	char unused; /* an empty struct is no C */
 };
 
-/* For a coroutine, before its first run. */
-static inline void wf_fiber_init(struct wf_fiber *f, const void *bottom, size_t size)
+struct wf_co;
+
+/* For a coroutine, before its first run. Its stack lies between bottom_of(co) and co. */
+static inline void wf_fiber_init(struct wf_fiber *f, const struct wf_co *co,
+				 void *(*bottom_of)(const struct wf_co *co))
 {
-	(void)f, (void)bottom, (void)size;
+	(void)f, (void)co, (void)bottom_of;
 #ifdef WF_ASAN
-	__asan_unpoison_memory_region(bottom, size);
-	f->stack_bottom = bottom;
-	f->stack_size = size;
+	f->stack_bottom = bottom_of(co);
+	f->stack_size = (size_t)((const char *)co - (const char *)f->stack_bottom);
 	f->fake_stack = NULL;
+	__asan_unpoison_memory_region(f->stack_bottom, f->stack_size);
 #endif
 #ifdef WF_TSAN
 	f->tsan = __tsan_create_fiber(0);

@@ -22,7 +22,6 @@
 enum {
 	PAGE = 4096,
 	BATCH = 64,
-	POOL_MAX = 4 * BATCH,
 	MAX_SLABS = 256,
 	COLOURS = 8,
 	COLOUR_BYTES = 128,
@@ -197,62 +196,41 @@ static int refill(struct wf_pool *pool, unsigned class)
 	return rc;
 }
 
-static void spill(struct wf_pool *pool, unsigned class)
+/* lock held. */
+static void give_one(struct wf_co *co)
+{
+	co->next = g.free[co->class];
+	g.free[co->class] = co;
+}
+
+int wf_co_take_slow(struct wf_pool *pool, unsigned class, struct wf_co **ret_co)
+{
+	int rc;
+
+	if (pool) {
+		rc = refill(pool, class);
+		return pool->free[class] ? wf_co_take(pool, class, ret_co) : rc;
+	}
+	wf_spin_lock(&g.lock);
+	rc = take_one(class, ret_co);
+	wf_spin_unlock(&g.lock);
+	if (!rc)
+		wf_atomic_store_relaxed(&(*ret_co)->dead,
+					(uint8_t)0); /* CN1 relaxed: ours */
+	return rc;
+}
+
+void wf_co_give_slow(struct wf_pool *pool, struct wf_co *co)
 {
 	wf_spin_lock(&g.lock);
-	for (unsigned n = 0; n < 2 * BATCH; n++) {
-		struct wf_co *co = pool->free[class];
-		pool->free[class] = co->next;
-		pool->n_free[class]--;
-		co->next = g.free[class];
-		g.free[class] = co;
+	give_one(co);
+	for (unsigned n = 0; pool && n < 2 * BATCH; n++) {
+		struct wf_co *more = pool->free[co->class];
+		pool->free[co->class] = more->next;
+		pool->n_free[co->class]--;
+		give_one(more);
 	}
 	wf_spin_unlock(&g.lock);
-}
-
-int wf_co_take(struct wf_pool *pool, unsigned class, struct wf_co **ret_co)
-{
-	struct wf_pool once = {0};
-	int rc = 0;
-
-	if (!pool) {
-		wf_spin_lock(&g.lock);
-		rc = take_one(class, &once.free[class]);
-		wf_spin_unlock(&g.lock);
-		pool = &once;
-	} else if (wf_unlikely(!pool->free[class])) {
-		rc = refill(pool, class);
-	}
-	struct wf_co *co = pool->free[class];
-	if (wf_unlikely(!co))
-		return rc;
-	pool->free[class] = co->next;
-	pool->n_free[class]--;
-	wf_atomic_store_relaxed(&co->dead,
-				(uint8_t)0); /* CN1 relaxed: not handed out yet */
-	*ret_co = co;
-	return 0;
-}
-
-void wf_co_give(struct wf_pool *pool, struct wf_co *co)
-{
-	unsigned class = co->class;
-
-	wf_assert(!co->dead);
-	wf_atomic_store_relaxed(&co->gen,
-				(uint16_t)(co->gen + 1)); /* CN1 relaxed: owner's */
-	wf_atomic_store_relaxed(&co->dead, (uint8_t)1);   /* CN1 relaxed: owner's */
-	if (!pool) {
-		wf_spin_lock(&g.lock);
-		co->next = g.free[class];
-		g.free[class] = co;
-		wf_spin_unlock(&g.lock);
-		return;
-	}
-	co->next = pool->free[class];
-	pool->free[class] = co;
-	if (wf_unlikely(++pool->n_free[class] > POOL_MAX))
-		spill(pool, class);
 }
 
 void wf_co_for_each(void (*fn)(struct wf_co *co, void *arg), void *arg)

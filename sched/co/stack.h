@@ -37,12 +37,42 @@ void wf_stacks_fini(void);
 /* The size class for a stack of `bytes`, or -EINVAL. */
 int wf_stack_class(size_t bytes);
 
-/* Take a coroutine object with a stack of that class. pool may be NULL (plain threads).
- * -ENOMEM, or -EAGAIN at the limit. */
-int wf_co_take(struct wf_pool *pool, unsigned class, struct wf_co **ret_co);
+/* The general cases: pool empty, overfull, or NULL (plain threads). */
+int wf_co_take_slow(struct wf_pool *pool, unsigned class, struct wf_co **ret_co);
+void wf_co_give_slow(struct wf_pool *pool, struct wf_co *co);
+
+enum { WF_POOL_MAX = 256 };
+
+/* Take a coroutine object with a stack of that class. -ENOMEM, or -EAGAIN at the limit. */
+static inline int wf_co_take(struct wf_pool *pool, unsigned class, struct wf_co **ret_co)
+{
+	struct wf_co *co;
+
+	if (wf_unlikely(!pool || !(co = pool->free[class])))
+		return wf_co_take_slow(pool, class, ret_co);
+	pool->free[class] = co->next;
+	pool->n_free[class]--;
+	wf_atomic_store_relaxed(&co->dead,
+				(uint8_t)0); /* CN1 relaxed: not handed out yet */
+	*ret_co = co;
+	return 0;
+}
 
 /* Give one back. It must not run, and nothing may refer to it but stale words. */
-void wf_co_give(struct wf_pool *pool, struct wf_co *co);
+static inline void wf_co_give(struct wf_pool *pool, struct wf_co *co)
+{
+	wf_assert(!co->dead);
+	wf_atomic_store_relaxed(&co->gen,
+				(uint16_t)(co->gen + 1)); /* CN1 relaxed: owner's */
+	wf_atomic_store_relaxed(&co->dead, (uint8_t)1);   /* CN1 relaxed: owner's */
+	if (wf_unlikely(!pool || pool->n_free[co->class] >= WF_POOL_MAX)) {
+		wf_co_give_slow(pool, co);
+		return;
+	}
+	co->next = pool->free[co->class];
+	pool->free[co->class] = co;
+	pool->n_free[co->class]++;
+}
 
 /* Call fn for each object that is in use now; for stopping and for reports. */
 void wf_co_for_each(void (*fn)(struct wf_co *co, void *arg), void *arg);

@@ -19,7 +19,10 @@ void wf_publish_park(struct wf_worker *w, struct wf_co *co)
 
 static void publish_yield(struct wf_worker *w, struct wf_co *co)
 {
-	wf_ready(w, co);
+	if (wf_likely(!co->stuck))
+		wf_runq_push_owner(&w->q, co);
+	else
+		wf_ready(w, co);
 }
 
 int wf_yield(void)

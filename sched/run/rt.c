@@ -189,6 +189,7 @@ static int open_all(void)
 
 	wf_stacks_init((unsigned long)wf_rt.conf.max_coroutines,
 		       wf_has(WF_FEAT_GUARD_INSTALL));
+	wf_rt.stack_class = wf_stack_class((size_t)wf_rt.conf.stack_kib * 1024);
 	int rc = workers_new();
 	if (!rc && wf_rt.conf.faults > 0)
 		rc = wf_faults_open();

@@ -79,7 +79,7 @@ static struct wf_co *claim_joiner(struct wf_worker *w, struct wf_co *co)
 	    !wf_co_claim(joiner, co->joiner_word)) /* PK1 */
 		return NULL;
 	joiner->result = 0;
-	if (wf_likely(!joiner->pins && !joiner->flags) || joiner->worker == w)
+	if (wf_likely(!joiner->stuck) || joiner->worker == w)
 		return joiner;
 	/* Pinned elsewhere. It may look at co before we have left its stack: it will find
 	 * join_lock held until then. */
@@ -136,8 +136,7 @@ static void init(struct wf_co *co, int (*fn)(void *), void *arg, bool detached)
 	wf_atomic_store_relaxed(&co->kick,
 				0u); /* PK2 relaxed: not yet known to anybody */
 	co->saved_errno = 0;
-	co->pins = 0;
-	co->flags = 0;
+	co->stuck = 0;
 	co->scope = NULL;
 	co->fn = fn;
 	co->arg = arg;
@@ -145,8 +144,7 @@ static void init(struct wf_co *co, int (*fn)(void *), void *arg, bool detached)
 	co->detached = detached;
 	co->joiner = NULL;
 	co->name[0] = '\0';
-	wf_fiber_init(&co->fiber, wf_stack_bottom(co),
-		      (size_t)((char *)wf_stack_top(co) - (char *)wf_stack_bottom(co)));
+	wf_fiber_init(&co->fiber, co, wf_stack_bottom);
 	co->sp = wf_ctx_make(wf_stack_top(co), wf_co_main, co);
 }
 
@@ -167,17 +165,18 @@ static void place(struct wf_worker *w, struct wf_co *co, const struct wf_spawn *
 	struct wf_worker *target = choose(w, s);
 
 	set_name(co, s->name);
-	co->flags = s->flags & WF_SPAWN_PINNED ? WF_CO_PINNED : 0;
+	co->stuck = s->flags & WF_SPAWN_PINNED ? WF_CO_PINNED : 0;
 	wf_atomic_store_relaxed(&co->worker, target); /* WK1 relaxed: not yet known */
 	wf_ready(target == w ? w : NULL, co);
 }
 
 static int class_of(const struct wf_spawn *s)
 {
-	if (s && s->worker >= (int)wf_rt.n_workers)
+	if (wf_likely(!s))
+		return wf_rt.stack_class;
+	if (s->worker >= (int)wf_rt.n_workers)
 		return -EINVAL;
-	return wf_stack_class(s && s->stack_size ? s->stack_size
-						 : (size_t)wf_rt.conf.stack_kib * 1024);
+	return s->stack_size ? wf_stack_class(s->stack_size) : wf_rt.stack_class;
 }
 
 int wf_spawn(int (*fn)(void *), void *arg, const struct wf_spawn *s, void **ret_handle)
@@ -360,7 +359,8 @@ int wf_pin(void)
 
 	if (!w || !w->current)
 		return wf_no_coroutine();
-	return ++w->current->pins;
+	w->current->stuck += WF_CO_PIN_ONE;
+	return (int)(w->current->stuck / WF_CO_PIN_ONE);
 }
 
 int wf_unpin(void)
@@ -369,5 +369,8 @@ int wf_unpin(void)
 
 	if (!w || !w->current)
 		return wf_no_coroutine();
-	return w->current->pins ? --w->current->pins : -EINVAL;
+	if (w->current->stuck < WF_CO_PIN_ONE)
+		return -EINVAL;
+	w->current->stuck -= WF_CO_PIN_ONE;
+	return (int)(w->current->stuck / WF_CO_PIN_ONE);
 }

@@ -12,7 +12,7 @@
 
 static void push_local(struct wf_worker *w, struct wf_co *co)
 {
-	if (wf_likely(!(co->flags & WF_CO_PINNED) && !co->pins)) {
+	if (wf_likely(!co->stuck)) {
 		wf_runq_push_owner(&w->q, co);
 		return;
 	}
@@ -28,10 +28,13 @@ static void on_ready(struct wf_worker *w, struct wf_msg *msg)
 
 void wf_ready(struct wf_worker *w, struct wf_co *co)
 {
+	if (wf_likely(w && !co->stuck)) {
+		wf_runq_push_owner(&w->q, co);
+		return;
+	}
 	struct wf_worker *home = wf_atomic_load_relaxed(&co->worker); /* WK1 relaxed */
-	bool pinned = (co->flags & WF_CO_PINNED) || co->pins;
 
-	if (wf_likely(w && (!pinned || home == w))) {
+	if (w == home) {
 		push_local(w, co);
 		return;
 	}
