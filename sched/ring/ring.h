@@ -69,6 +69,8 @@ extern const struct wf_engine wf_engine_uring;
 
 static inline void wf_ring_ready(struct wf_ring *r, struct wf_co *co)
 {
+	__builtin_prefetch((char *)co->sp + 64); /* it will run soon */
+	__builtin_prefetch((char *)co->sp + 192);
 	co->next = NULL;
 	*r->ready_tail = co;
 	r->ready_tail = &co->next;
