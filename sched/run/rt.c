@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Starting and stopping the runtime; rt.h states the rules. */
+/*
+ * Starting and stopping the runtime; rt.h states the rules.
+ *
+ * RT3  n_up, n_good, n_out, rc: add_seq or cas_seq by the workers, then the bell  <->
+ *      load_seq by who counts them. Who sees the count sees what was done before it.
+ */
 #include "rt.h"
 
 #include <errno.h>
@@ -18,8 +23,7 @@ struct wf_rt wf_rt;
 
 static struct {
 	struct wf_plan plan;
-	/* RT3: bumped by workers, then the bell; add_seq <-> load_seq */
-	uint32_t n_up, n_good, n_out;
+	uint32_t n_up, n_good, n_out; /* RT3 */
 	int rc; /* RT3: the first worker's failure */
 	char error[256];
 	pthread_mutex_t lock; /* one start or stop at a time */

@@ -9,6 +9,9 @@
  * RT2  spawned and ended are counted by their own workers (relaxed). Who looks for zero
  *      reads all of ended first, then all of spawned: equal sums mean that none was alive
  *      in between. `bell` is bumped after ended, so the stopper looks again.
+ *
+ * TW1  done: store_release by the ending side  <->  load_acquire by the thread that waits,
+ *      which sleeps in a futex in between.
  */
 #include <errno.h>
 #include <string.h>
@@ -21,7 +24,7 @@
 /* A plain thread that waits for a coroutine's end; its address with bit 0 is the joiner.
  */
 struct thread_waiter {
-	uint32_t done; /* TW1: store_release by the ending side <-> load_acquire, futex */
+	uint32_t done; /* TW1 */
 };
 
 uint64_t wf_live(void)
