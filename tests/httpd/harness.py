@@ -106,6 +106,8 @@ class Server:
             self.proc.kill()
             self.proc.communicate()
             raise AssertionError('did not exit on SIGTERM') from None
+        if self.proc.returncode:
+            print(f'exit status {self.proc.returncode}: {err}')
         words = out.split()
         return self.proc.returncode, dict(zip(words[::2], map(int, words[1::2]))), err
 
@@ -162,9 +164,12 @@ def running(*args, **kw):
         try:
             yield server
         finally:
-            if server.proc.poll() is None:
+            died = server.proc.poll()
+            if died is None:
                 server.proc.kill()
-            server.proc.communicate()
+            said = '' if server.proc.stderr.closed else server.proc.communicate()[1]
+            if died:
+                print(f'the server has died: {died} {said}')
 
 
 def file_bytes(path):

@@ -42,6 +42,7 @@ struct config {
 	weft_time send;          /* a client may take nothing of an answer */
 	weft_time drain;         /* from SIGTERM to the end */
 	int root;                /* the directory */
+	int signals;             /* a signalfd for SIGTERM and SIGINT */
 };
 extern struct config config;
 

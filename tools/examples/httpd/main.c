@@ -120,20 +120,11 @@ static void accept_none(struct acceptor *acceptors, int n)
 
 /* --- from start to drain ----------------------------------------------------------- */
 
-/* SIGTERM and SIGINT were blocked before the workers started: they arrive here. */
 static int wait_signal(void)
 {
 	struct signalfd_siginfo info;
-	sigset_t set;
-	int fd;
-	ssize_t r;
+	ssize_t r = weft_read(config.signals, &info, sizeof(info));
 
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	fd = signalfd(-1, &set, SFD_CLOEXEC);
-	r = fd < 0 ? -EMFILE : weft_read(fd, &info, sizeof(info));
-	weft_close(fd);
 	return r < 0 ? (int)r : 0;
 }
 
@@ -321,23 +312,34 @@ static void limits(void)
 		config.max_conns = (unsigned)most;
 }
 
-int main(int argc, char **argv)
+/* Blocked here, and so in all threads, SIGTERM and SIGINT are read from a descriptor. */
+static void signals(void)
 {
 	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	config.signals = signalfd(-1, &set, SFD_CLOEXEC);
+	if (config.signals < 0)
+		fail("signalfd", strerror(errno));
+}
+
+int main(int argc, char **argv)
+{
 	int n = 0;
 	int r;
 
 	options(argc, argv);
 	limits();
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	signals();
 	r = weft_run(serve, &n, NULL);
 	if (locals)
 		locals_close(n);
 	if (r < 0)
 		fail(*weft_start_error() ? weft_start_error() : "stopped", strerror(-r));
+	close(config.signals);
 	close(config.root);
 	return 0;
 }

@@ -81,7 +81,7 @@ static struct slice *value_slot(struct work *w)
 	for (size_t i = 0; i < sizeof(wanted) / sizeof(*wanted); i++)
 		if (req->field.len == strlen(wanted[i].name) &&
 		    !strncasecmp(name, wanted[i].name, req->field.len))
-			return (struct slice *)((char *)req + wanted[i].slot);
+			return (void *)((char *)req + wanted[i].slot);
 	return &req->ignored;
 }
 
