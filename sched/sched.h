@@ -50,6 +50,7 @@ int wf_sleep_until(uint64_t at);
 
 /* io.c: call ops. op needs code, fd and arguments; returns the result. */
 ssize_t wf_call(struct wf_op *op);
+ssize_t wf_call_all(struct wf_op *op, size_t len); /* from op->addr on */
 int wf_descriptor(int fd, bool stream);
 
 /* direct.c: system calls that io_uring would only punt to a kernel thread */

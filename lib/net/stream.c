@@ -40,15 +40,12 @@ ssize_t weft_send(int fd, const void *buf, size_t len, int flags)
 
 ssize_t weft_send_all(int fd, const void *buf, size_t len, int flags)
 {
-	size_t done = 0;
+	struct wf_op op = {.code = WF_OP_SEND,
+			   .fd = fd,
+			   .addr = (uintptr_t)buf,
+			   .flags = (uint32_t)flags | MSG_NOSIGNAL};
 
-	while (done < len) {
-		ssize_t n = weft_send(fd, (const char *)buf + done, len - done, flags);
-		if (n < 0)
-			return n;
-		done += (size_t)n;
-	}
-	return (ssize_t)done;
+	return len ? wf_call_all(&op, len) : 0;
 }
 
 ssize_t weft_sendmsg(int fd, const struct msghdr *msg, int flags)

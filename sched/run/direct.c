@@ -41,41 +41,44 @@ static int make_nonblocking(struct wf_fd *f)
 	return 0;
 }
 
-/* One round: what went out, or -errno. */
-static ssize_t send_some(struct wf_fd *f, int in, off_t *offset, size_t count)
+/* f counted. */
+static ssize_t send_all(struct wf_fd *f, int in, off_t *offset, size_t count)
 {
-	ssize_t n = wf_fd_use(f);
-
-	if (!n)
-		n = make_nonblocking(f);
-	if (!n)
-		n = wf_sys.sendfile(f->fd, in, offset,
-				    count < SENDFILE_MAX ? count : SENDFILE_MAX);
-	wf_fd_done(f);
-	return n;
-}
-
-ssize_t wf_sendfile(int fd, int in, off_t *offset, size_t count)
-{
-	struct wf_worker *w = wf_worker_self();
-	struct wf_fd *f = wf_fd_get(fd);
 	size_t done = 0;
+	ssize_t n = make_nonblocking(f);
 
-	if (!w || !w->current)
-		return wf_no_coroutine();
-	if (!f)
-		return fd < 0 ? -EBADF : -ENOMEM;
-	ssize_t n = wf_may_begin(w, w->current);
 	while (!n && done < count) {
-		n = send_some(f, in, offset, count - done);
+		size_t some = count - done < SENDFILE_MAX ? count - done : SENDFILE_MAX;
+
+		n = wf_sys.sendfile(f->fd, in, offset, some);
 		if (n == 0)
-			break;
+			break; /* the file has ended */
 		if (n == -EAGAIN)
-			n = wf_poll(fd, POLLOUT);
+			n = wf_poll(f->fd, POLLOUT);
 		else if (n > 0)
 			done += (size_t)n;
 		if (n > 0 || n == -EINTR)
 			n = 0;
 	}
 	return n < 0 && !done ? n : (ssize_t)done;
+}
+
+ssize_t wf_sendfile(int fd, int in, off_t *offset, size_t count)
+{
+	struct wf_worker *w = wf_worker_self();
+	struct wf_fd *f = wf_fd_get(fd);
+
+	if (!w || !w->current)
+		return wf_no_coroutine();
+	if (!f)
+		return fd < 0 ? -EBADF : -ENOMEM;
+	ssize_t n = wf_may_begin(w, w->current);
+	if (!n)
+		n = wf_fd_use(f);
+	if (!n)
+		n = send_all(f, in, offset, count);
+	else if (n != -EBADF)
+		return n;
+	wf_fd_done(f);
+	return n;
 }

@@ -80,24 +80,71 @@ static bool counts_fd(const struct wf_op *op)
 	       op->code != WF_OP_STATX && op->code != WF_OP_NOP;
 }
 
-ssize_t wf_call(struct wf_op *op)
+/* Begin a call on op->fd: 0 with *ret_f counted (or NULL), else an error. */
+static int begin(const struct wf_op *op, struct wf_co **ret_me, struct wf_fd **ret_f)
 {
 	struct wf_worker *w = wf_worker_self();
 	struct wf_co *me = w ? w->current : NULL;
 
 	if (wf_unlikely(!me))
 		return wf_no_coroutine();
-	int32_t res = wf_may_begin(w, me);
-	if (wf_unlikely(res))
-		return res;
+	int rc = wf_may_begin(w, me);
+	if (wf_unlikely(rc))
+		return rc;
 	struct wf_fd *f = counts_fd(op) ? wf_fd_get(op->fd) : NULL;
 	if (wf_unlikely(!f && counts_fd(op)))
 		return op->fd < 0 ? -EBADF : -ENOMEM;
-	res = wf_fd_use(f);
-	if (wf_likely(!res))
-		res = run_until_done(op, me);
+	rc = wf_fd_use(f);
+	if (wf_unlikely(rc))
+		wf_fd_done(f);
+	*ret_me = me;
+	*ret_f = f;
+	return rc;
+}
+
+ssize_t wf_call(struct wf_op *op)
+{
+	struct wf_co *me;
+	struct wf_fd *f;
+	int32_t res = begin(op, &me, &f);
+
+	if (wf_unlikely(res))
+		return res;
+	res = run_until_done(op, me);
 	if (wf_unlikely(res == -ECANCELED))
 		res = cancelled(me, f);
 	wf_fd_done(f);
 	return res;
+}
+
+/* The descriptor stays counted between the rounds: its number cannot come to mean another
+ * connection half way. */
+ssize_t wf_call_all(struct wf_op *op, size_t len)
+{
+	struct wf_co *me;
+	struct wf_fd *f;
+	size_t done = 0;
+	int32_t res = begin(op, &me, &f);
+
+	if (wf_unlikely(res))
+		return res;
+	for (;;) {
+		op->len = (uint32_t)(len - done < INT32_MAX ? len - done : INT32_MAX);
+		res = run_until_done(op, me);
+		if (wf_unlikely(res <= 0))
+			break;
+		done += (size_t)res;
+		if (wf_likely(done == len))
+			break;
+		op->addr += (uint32_t)res;
+		res = wf_atomic_load_seq(&f->refs) & WF_FD_CLOSING /* FD2 */
+			      ? -EBADF
+			      : wf_verdict(me);
+		if (res)
+			break;
+	}
+	if (wf_unlikely(res == -ECANCELED))
+		res = cancelled(me, f);
+	wf_fd_done(f);
+	return res < 0 ? res : (ssize_t)done;
 }

@@ -24,7 +24,7 @@ struct wf_rt wf_rt;
 static struct {
 	struct wf_plan plan;
 	uint32_t n_up, n_good, n_out; /* RT3 */
-	int rc; /* RT3: the first worker's failure */
+	int rc;                       /* RT3: the first worker's failure */
 	char error[256];
 	pthread_mutex_t lock; /* one start or stop at a time */
 } g = {.lock = PTHREAD_MUTEX_INITIALIZER};
@@ -263,6 +263,8 @@ static void cancel_one(struct wf_co *co, void *arg)
 static void end_coroutines(void)
 {
 	wf_atomic_store_seq(&wf_rt.phase, (uint32_t)WF_STOPPING); /* RT1 */
+	while (wf_atomic_load_seq(&wf_rt.gate))                   /* RT1 */
+		wf_spin_relax();
 	for (;;) {
 		uint32_t seen = wf_atomic_load_seq(&wf_rt.bell); /* RT2 */
 		if (wf_live() == 0)

@@ -3,7 +3,9 @@
  * Starting and stopping.
  *
  * RT1  phase, forked: store_seq by the thread that starts or stops  <->  load_acquire by
- *      everybody. Who sees WF_UP sees the whole runtime.
+ *      everybody. Who sees WF_UP sees the whole runtime. gate: a plain thread that spawns
+ *      bumps it, then looks at phase  <->  the stopper sets phase, then waits for gate to
+ *      be zero: no spawn comes after it counted the living.
  */
 #ifndef WF_RUN_RT_H
 #define WF_RUN_RT_H

@@ -182,35 +182,74 @@ static int class_of(const struct wf_spawn *s)
 	return s->stack_size ? wf_stack_class(s->stack_size) : wf_rt.stack_class;
 }
 
-int wf_spawn(int (*fn)(void *), void *arg, const struct wf_spawn *s, void **ret_handle)
+static int not_up(void)
 {
-	struct wf_worker *w = wf_worker_self();
-	uint32_t phase = wf_atomic_load_acquire(&wf_rt.phase); /* RT1 */
+	return wf_atomic_load_acquire(&wf_rt.forked) ? -EOWNERDEAD : -ESHUTDOWN; /* RT1 */
+}
+
+/* On a worker. */
+static int spawn_here(struct wf_worker *w, int (*fn)(void *), void *arg,
+		      const struct wf_spawn *s, void **ret_handle)
+{
+	int class = class_of(s);
 	struct wf_co *co;
 
-	if (wf_unlikely(phase != WF_UP))
-		return wf_atomic_load_acquire(&wf_rt.forked) ? -EOWNERDEAD
-							     : -ESHUTDOWN; /* RT1 */
-	int class = class_of(s);
 	if (wf_unlikely(class < 0))
 		return class;
-	int rc = wf_co_take(w ? &w->pool : NULL, (unsigned)class, &co);
+	int rc = wf_co_take(&w->pool, (unsigned)class, &co);
 	if (wf_unlikely(rc))
 		return rc;
 	init(co, fn, arg, !ret_handle);
 	if (ret_handle)
 		*ret_handle = wf_co_handle(co);
-	if (w)
-		wf_count(&w->count.spawned, 1u); /* RT2: relaxed */
-	else
-		wf_atomic_add_seq(&wf_rt.foreign_spawned, 1u); /* RT2 */
-	if (wf_likely(w && !s)) {
+	wf_count(&w->count.spawned, 1u); /* RT2: relaxed */
+	if (wf_likely(!s)) {
 		wf_atomic_store_relaxed(&co->worker, w); /* WK1 relaxed: not yet known */
 		wf_runq_push_owner(&w->q, co);
 	} else {
-		place(w, co, s ? s : &(struct wf_spawn){.worker = -1});
+		place(w, co, s);
 	}
 	return 0;
+}
+
+static int spawn_foreign(int (*fn)(void *), void *arg, const struct wf_spawn *s,
+			 void **ret_handle)
+{
+	const struct wf_spawn plain = {.worker = -1};
+	int class = class_of(s);
+	struct wf_co *co;
+
+	if (class < 0)
+		return class;
+	int rc = wf_co_take(NULL, (unsigned)class, &co);
+	if (rc)
+		return rc;
+	init(co, fn, arg, !ret_handle);
+	if (ret_handle)
+		*ret_handle = wf_co_handle(co);
+	wf_atomic_add_seq(&wf_rt.foreign_spawned, 1u); /* RT2 */
+	place(NULL, co, s ? s : &plain);
+	return 0;
+}
+
+int wf_spawn(int (*fn)(void *), void *arg, const struct wf_spawn *s, void **ret_handle)
+{
+	struct wf_worker *w = wf_worker_self();
+	int rc;
+
+	if (wf_likely(w != NULL)) {
+		if (wf_unlikely(wf_atomic_load_acquire(&wf_rt.phase) != WF_UP)) /* RT1 */
+			return not_up();
+		return spawn_here(w, fn, arg, s, ret_handle);
+	}
+	/* The stopper waits until nobody is between the look at the phase and the push. */
+	wf_atomic_add_seq(&wf_rt.gate, 1u);            /* RT1 */
+	if (wf_atomic_load_seq(&wf_rt.phase) == WF_UP) /* RT1 */
+		rc = spawn_foreign(fn, arg, s, ret_handle);
+	else
+		rc = not_up();
+	wf_atomic_sub_seq(&wf_rt.gate, 1u); /* RT1 */
+	return rc;
 }
 
 void wf_joiner_remove(struct wf_co *target, const struct wf_co *joiner)

@@ -166,12 +166,21 @@ static void stop_stream(struct wf_fd *f, void *ring)
 	wf_spin_unlock(&f->lock);
 }
 
+static void drop_stream(struct wf_fd *f, void *ring)
+{
+	wf_spin_lock(&f->lock);
+	if (f->home == ring)
+		wf_stream_drop(ring, f);
+	wf_spin_unlock(&f->lock);
+}
+
 /* All coroutines have ended; descriptors that were left open may still have streams. */
 static void close_worker(struct wf_worker *w)
 {
 	wf_fd_for_each(stop_stream, &w->ring);
 	while (w->ring.in_flight > 0)
 		w->ring.engine->poll(&w->ring, 1000000);
+	wf_fd_for_each(drop_stream, &w->ring);
 	w->ring.engine->close(&w->ring);
 }
 

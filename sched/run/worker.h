@@ -83,6 +83,7 @@ struct wf_rt {
 	uint32_t phase;    /* RT1: enum wf_phase */
 	uint32_t sentinel; /* ID2: an idle worker is on watch */
 	uint32_t forked;   /* RT1: we are a child made by plain fork() */
+	uint32_t gate;     /* RT1: plain threads that are spawning */
 	uint32_t bell;     /* RT2: counts events that the stopper waits for */
 	uint32_t spread;   /* round robin of plain threads; relaxed, any value will do */
 	uint64_t foreign_spawned; /* RT2 */
