@@ -115,6 +115,14 @@ static void *real_calloc(size_t n, size_t size)
 	return calloc(n, size);
 }
 
+bool wf_sys_try_again(int rc, unsigned tries)
+{
+	if (rc != -ENOMEM || tries >= 50)
+		return false;
+	usleep(tries < 10 ? 1000 : 5000);
+	return true;
+}
+
 struct wf_sys wf_sys = {
 #define WF_SYS(type, name, params, args) .name = real_##name,
 #include "sys.def"

@@ -6,6 +6,7 @@
 
 #include <liburing.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 #include <time.h>
@@ -16,6 +17,12 @@ struct wf_sys {
 };
 
 extern struct wf_sys wf_sys;
+
+/*
+ * After -ENOMEM for a ring: wait and say whether to try again. The kernel gives back the
+ * locked memory of a closed ring a while after its close.
+ */
+bool wf_sys_try_again(int rc, unsigned tries);
 
 /* Failure of the entries that return a pointer. */
 static inline int wf_sys_ptr_err(const void *p)

@@ -283,7 +283,8 @@ int wf_feat_probe(const char *disable, char *err, size_t err_size)
 	wf_feat_mask = 0;
 	if (rc)
 		return rc;
-	rc = wf_sys.ring_init(PROBE_ENTRIES, &p.ring, &p.params);
+	for (unsigned tries = 0; tries == 0 || wf_sys_try_again(rc, tries); tries++)
+		rc = wf_sys.ring_init(PROBE_ENTRIES, &p.ring, &p.params);
 	if (rc < 0) {
 		explain_refusal(rc, err, err_size);
 		return rc;

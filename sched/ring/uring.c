@@ -40,26 +40,28 @@ static unsigned ladder(int rung)
 	return IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP;
 }
 
-/*
- * Under a small RLIMIT_MEMLOCK halve the queues until they fit. A ring that was closed a
- * moment ago, by a probe or by an earlier run, may still be charged for: give it time.
- */
-static int setup(struct wf_ring *r, unsigned wanted)
+/* Under a small RLIMIT_MEMLOCK halve the queues until they fit. */
+static int setup_some(struct wf_ring *r, unsigned entries)
 {
 	int rung = wf_has(WF_FEAT_DEFER_TASKRUN)  ? 0
 		   : wf_has(WF_FEAT_COOP_TASKRUN) ? 1
 						  : 2;
 	int rc = -ENOMEM;
 
-	for (int tries = 0; rc == -ENOMEM && tries < 20; tries++) {
-		if (tries)
-			usleep(5000);
-		for (unsigned n = wanted; rc == -ENOMEM && n >= 8; n /= 2) {
-			struct io_uring_params p = {.flags = ladder(rung),
-						    .cq_entries = n * 8};
-			rc = wf_sys.ring_init(n, &r->ur, &p);
-		}
+	for (; rc == -ENOMEM && entries >= 8; entries /= 2) {
+		struct io_uring_params p = {.flags = ladder(rung),
+					    .cq_entries = entries * 8};
+		rc = wf_sys.ring_init(entries, &r->ur, &p);
 	}
+	return rc;
+}
+
+static int setup(struct wf_ring *r, unsigned entries)
+{
+	int rc = 0;
+
+	for (unsigned tries = 0; tries == 0 || wf_sys_try_again(rc, tries); tries++)
+		rc = setup_some(r, entries);
 	return rc;
 }
 

@@ -28,17 +28,18 @@ int wf_shutdown(int fd, int how)
 
 static int make_nonblocking(struct wf_fd *f)
 {
-	if (f->state & WF_FD_NONBLOCK)
-		return 0;
-	int flags = fcntl(f->fd, F_GETFL);
+	int rc = 0;
 
-	if (flags < 0 ||
-	    (!(flags & O_NONBLOCK) && fcntl(f->fd, F_SETFL, flags | O_NONBLOCK)))
-		return -errno;
 	wf_spin_lock(&f->lock);
-	f->state |= WF_FD_NONBLOCK;
+	if (!(f->state & WF_FD_NONBLOCK)) {
+		int flags = fcntl(f->fd, F_GETFL);
+		if (flags < 0 || fcntl(f->fd, F_SETFL, flags | O_NONBLOCK))
+			rc = -errno;
+		else
+			f->state |= WF_FD_NONBLOCK;
+	}
 	wf_spin_unlock(&f->lock);
-	return 0;
+	return rc;
 }
 
 /* f counted. */

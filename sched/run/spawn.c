@@ -135,7 +135,8 @@ static void set_name(struct wf_co *co, const char *name)
 /* Begin a new life; timer and messages keep what earlier lives left there. */
 static void init(struct wf_co *co, int (*fn)(void *), void *arg, bool detached)
 {
-	co->due = WF_NEVER;
+	wf_atomic_store_relaxed(&co->due,
+				WF_NEVER); /* TM1 relaxed: a timer looks again */
 	wf_atomic_store_relaxed(&co->kick,
 				0u); /* PK2 relaxed: not yet known to anybody */
 	co->saved_errno = 0;

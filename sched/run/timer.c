@@ -49,7 +49,7 @@ static struct wf_timer *merge_pairs(struct wf_timer *first)
 
 void wf_timers_add(struct wf_timers *t, struct wf_timer *timer, uint64_t at)
 {
-	timer->at = at;
+	wf_atomic_store_seq(&timer->at, at); /* TM1 (deadline.c): others read it */
 	timer->child = timer->next = timer->prev = NULL;
 	t->root = meld(t->root, timer);
 	t->n++;

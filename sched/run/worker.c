@@ -77,10 +77,13 @@ static bool needs_help(struct wf_worker *w)
 
 static struct wf_co *find_work(struct wf_worker *w)
 {
-	/* The queue is empty: what was prepared is submitted, and waited for, in one
-	 * call. */
-	struct wf_co *co = wf_idle(w);
-
+	/* What the end of a call or a close made ready, outside of a poll. */
+	take_ready(w);
+	struct wf_co *co = wf_next(w);
+	if (co)
+		return co;
+	/* Nothing: submit what was prepared and wait, in one call. */
+	co = wf_idle(w);
 	w->now = wf_clock_ns();
 	wf_atomic_store_relaxed(&w->busy_since, w->now); /* ID2 relaxed: a hint */
 	take_messages(w);
