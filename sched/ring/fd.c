@@ -9,9 +9,7 @@
 #include "../base/sys.h"
 #include "bufs.h"
 
-enum { CHUNK_LOG2 = 8, CHUNK = 1 << CHUNK_LOG2, MAX_CHUNKS = 1 << 14 };
-
-static struct wf_fd *chunks[MAX_CHUNKS]; /* FD3 */
+struct wf_fd *wf_fd_chunks[WF_FD_CHUNKS]; /* FD3 */
 
 static void init_entry(struct wf_fd *f, int fd)
 {
@@ -22,55 +20,42 @@ static void init_entry(struct wf_fd *f, int fd)
 
 static struct wf_fd *chunk_open(unsigned c)
 {
-	struct wf_fd *fresh = wf_sys.calloc(CHUNK, sizeof(*fresh)), *found = NULL;
+	struct wf_fd *fresh = wf_sys.calloc(WF_FD_CHUNK, sizeof(*fresh)), *found = NULL;
 
 	if (!fresh)
 		return NULL;
-	for (int i = 0; i < CHUNK; i++)
-		init_entry(&fresh[i], (int)(c * CHUNK) + i);
-	if (wf_atomic_cas_seq(&chunks[c], &found, fresh)) /* FD3 */
+	for (int i = 0; i < WF_FD_CHUNK; i++)
+		init_entry(&fresh[i], (int)(c * WF_FD_CHUNK) + i);
+	if (wf_atomic_cas_seq(&wf_fd_chunks[c], &found, fresh)) /* FD3 */
 		return fresh;
 	free(fresh);
 	return found;
 }
 
-struct wf_fd *wf_fd_peek(int fd)
+struct wf_fd *wf_fd_open(int fd)
 {
-	if (fd < 0 || fd >> CHUNK_LOG2 >= MAX_CHUNKS)
+	if (fd < 0 || fd >> WF_FD_CHUNK_LOG2 >= WF_FD_CHUNKS)
 		return NULL;
-	struct wf_fd *chunk = wf_atomic_load_acquire(&chunks[fd >> CHUNK_LOG2]); /* FD3 */
+	struct wf_fd *chunk = chunk_open((unsigned)fd >> WF_FD_CHUNK_LOG2);
 
-	return chunk ? &chunk[fd & (CHUNK - 1)] : NULL;
-}
-
-struct wf_fd *wf_fd_get(int fd)
-{
-	struct wf_fd *f = wf_fd_peek(fd);
-
-	if (wf_likely(f))
-		return f;
-	if (fd < 0 || fd >> CHUNK_LOG2 >= MAX_CHUNKS)
-		return NULL;
-	struct wf_fd *chunk = chunk_open((unsigned)fd >> CHUNK_LOG2);
-
-	return chunk ? &chunk[fd & (CHUNK - 1)] : NULL;
+	return chunk ? &chunk[fd & (WF_FD_CHUNK - 1)] : NULL;
 }
 
 void wf_fd_for_each(void (*fn)(struct wf_fd *f, void *arg), void *arg)
 {
-	for (unsigned c = 0; c < MAX_CHUNKS; c++) {
-		struct wf_fd *chunk = wf_atomic_load_acquire(&chunks[c]); /* FD3 */
+	for (unsigned c = 0; c < WF_FD_CHUNKS; c++) {
+		struct wf_fd *chunk = wf_atomic_load_acquire(&wf_fd_chunks[c]); /* FD3 */
 
-		for (int i = 0; chunk && i < CHUNK; i++)
+		for (int i = 0; chunk && i < WF_FD_CHUNK; i++)
 			fn(&chunk[i], arg);
 	}
 }
 
 void wf_fd_table_fini(void)
 {
-	for (unsigned c = 0; c < MAX_CHUNKS; c++) {
-		free(chunks[c]);
-		chunks[c] = NULL;
+	for (unsigned c = 0; c < WF_FD_CHUNKS; c++) {
+		free(wf_fd_chunks[c]);
+		wf_fd_chunks[c] = NULL;
 	}
 }
 

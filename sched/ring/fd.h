@@ -73,11 +73,35 @@ void wf_fd_table_fini(void);
 /* Each entry that was ever made. */
 void wf_fd_for_each(void (*fn)(struct wf_fd *f, void *arg), void *arg);
 
-/* The entry of a number; made if need be. NULL: negative, too high, or no memory. */
-struct wf_fd *wf_fd_get(int fd);
+enum {
+	WF_FD_CHUNK_LOG2 = 8,
+	WF_FD_CHUNK = 1 << WF_FD_CHUNK_LOG2,
+	WF_FD_CHUNKS = 1 << 14
+};
 
-/* The entry if there is one. */
-struct wf_fd *wf_fd_peek(int fd);
+extern struct wf_fd *wf_fd_chunks[WF_FD_CHUNKS]; /* FD3 */
+
+/* The entry of a number if there is one. */
+static inline struct wf_fd *wf_fd_peek(int fd)
+{
+	unsigned c = (unsigned)fd >> WF_FD_CHUNK_LOG2; /* huge for a negative number */
+
+	if (wf_unlikely(c >= WF_FD_CHUNKS))
+		return NULL;
+	struct wf_fd *chunk = wf_atomic_load_acquire(&wf_fd_chunks[c]); /* FD3 */
+
+	return wf_likely(chunk != NULL) ? &chunk[fd & (WF_FD_CHUNK - 1)] : NULL;
+}
+
+struct wf_fd *wf_fd_open(int fd);
+
+/* The same, made if need be. NULL: negative, too high, or no memory. */
+static inline struct wf_fd *wf_fd_get(int fd)
+{
+	struct wf_fd *f = wf_fd_peek(fd);
+
+	return wf_likely(f != NULL) ? f : wf_fd_open(fd);
+}
 
 /*
  * A number was given out by the kernel to us. Returns the number to use: the same, or,

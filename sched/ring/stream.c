@@ -186,11 +186,27 @@ static struct wf_co *claim_waiter(struct wf_fd *f)
 	return co && wf_co_claim(co, f->waiter_word) ? co : NULL;
 }
 
+/* The common case: somebody waits with room for all, and nothing is before it. */
+static bool hand_over(struct wf_ring *r, struct wf_fd *f, struct wf_co *co, uint16_t bid,
+		      uint32_t len)
+{
+	if (f->first != WF_BUF_NONE || f->what->want != WF_WANT_BYTES ||
+	    len > f->what->len)
+		return false;
+	memcpy(f->what->buf, r->bufs.mem + (uint64_t)bid * r->bufs.bytes, len);
+	wf_bufs_give_owner(&r->bufs, bid);
+	co->result = (int32_t)len;
+	wf_ring_ready(r, co);
+	return true;
+}
+
 static void got_bytes(struct wf_ring *r, struct wf_fd *f, uint16_t bid, uint32_t len)
 {
 	struct wf_co *co = claim_waiter(f);
 
 	wf_kernel_wrote(r->bufs.mem + (uint64_t)bid * r->bufs.bytes, len);
+	if (wf_likely(co && hand_over(r, f, co, bid, len)))
+		return;
 	r->bufs.info[bid] = (struct wf_buf){.len = len, .next = WF_BUF_NONE};
 	append(r, f, bid);
 	if (co) {
