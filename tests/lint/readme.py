@@ -1,13 +1,12 @@
 #!/usr/bin/env python3
-"""The README's program is tools/examples/hello.c, compiles, and has at most 20 lines, those that
-are empty or only a brace not counted; and the files that the README names exist."""
+"""The README's program compiles and has at most 20 lines, those that are empty or only a brace
+not counted; and the files that the README names exist."""
 import os
 import re
 import subprocess
 
 from lint import ROOT, Report, read
 
-HELLO = 'tools/examples/hello.c'
 report = Report('readme')
 text = read('README.md')
 block = re.search(r'^```c\n(.*?)^```', text, re.S | re.M)
@@ -28,13 +27,6 @@ if block:
     if run.returncode and not problems:
         problems.append(('README.md', at, run.stderr.strip()[:200]))
 report.case('program compiles', problems)
-
-if os.path.exists(os.path.join(ROOT, HELLO)):
-    # The file may begin with a comment of its own, which the README leaves out.
-    same = read(HELLO).rstrip().endswith(program.rstrip())
-    report.case('program is hello.c', [] if same else [('README.md', at, f'differs from {HELLO}')])
-else:
-    report.skip('program is hello.c', f'no {HELLO}')
 
 for m in re.finditer(r'`((?:tools|tests|sched|lib)/[\w./-]*)', text):
     path = m.group(1).rstrip('.')
