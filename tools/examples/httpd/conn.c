@@ -11,7 +11,8 @@
 /* What an idle connection holds; it lies on its coroutine's stack. */
 struct conn {
 	int fd;
-	bool old; /* has had a request */
+	bool old;      /* has had a request */
+	weft_time now; /* as of the last wait */
 	atomic_bool idle;
 	struct local *home; /* in whose list it is */
 	struct conn *next, **link;
@@ -33,7 +34,9 @@ static struct work *work_get(int fd)
 	w->fd = fd;
 	w->base = w->pos = w->len = 0;
 	w->out_len = 0;
+	w->now = weft_now();
 	w->due = 0;
+	w->req.close = false;
 	return w;
 }
 
@@ -59,10 +62,11 @@ static ssize_t conn_receive(struct work *w)
 	if (r < 0)
 		return r;
 	if (!w->due)
-		w->due = weft_now() + config.header;
+		w->due = w->now + config.header;
 	weft_deadline_open(&scope, w->due);
 	r = weft_recv(w->fd, w->in + w->len, sizeof(w->in) - w->len, 0);
 	weft_deadline_close(&scope);
+	w->now = weft_now();
 	if (r > 0)
 		w->len += (unsigned)r;
 	if (r == -ETIMEDOUT && w->pos > w->base)
@@ -90,8 +94,13 @@ static void linger(int fd, char *buf, size_t len)
 /* [parks] Answer all requests that have arrived. */
 static ssize_t work_run(struct work *w)
 {
-	ssize_t r = conn_receive(w);
+	ssize_t r = weft_recv(w->fd, w->in, sizeof(w->in), MSG_DONTWAIT);
 
+	if (r == -EAGAIN) /* nothing after all */
+		return 0;
+	if (r <= 0)
+		return r ? r : -ECONNRESET;
+	w->len = (unsigned)r;
 	while (r >= 0) {
 		if (request_parse(w)) {
 			r = respond(w);
@@ -118,6 +127,7 @@ static bool conn_serve(struct conn *c)
 	c->old = true;
 	if (work_run(w) >= 0) {
 		keep = !w->req.close;
+		c->now = w->now;
 		if (!keep && (w->req.status || w->pos < w->len))
 			linger(c->fd, w->in, sizeof(w->in));
 	}
@@ -135,7 +145,7 @@ static bool conn_wait(struct conn *c)
 	/* Either we see `draining`, or conns_wake() sees `idle`. */
 	atomic_store(&c->idle, true);
 	if (!atomic_load(&draining)) {
-		weft_deadline_open(&scope, weft_now() + span);
+		weft_deadline_open(&scope, c->now + span);
 		r = weft_poll(c->fd, POLLIN);
 		weft_deadline_close(&scope);
 	}
@@ -166,7 +176,7 @@ static void conn_unlink(struct conn *c)
 
 int conn_run(void *arg)
 {
-	struct conn c = {.fd = (int)(intptr_t)arg};
+	struct conn c = {.fd = (int)(intptr_t)arg, .now = weft_now()};
 
 	local_get()->count.connections++;
 	conn_link(&c);

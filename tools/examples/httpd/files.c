@@ -425,7 +425,7 @@ static bool file_check(struct file *f)
 	return true;
 }
 
-int file_get(const char *path, size_t len, struct file **ret_f)
+int file_get(const char *path, size_t len, weft_time now, struct file **ret_f)
 {
 	struct cache *c = local_get()->cache;
 	uint32_t hash = path_hash(path, len);
@@ -436,7 +436,7 @@ int file_get(const char *path, size_t len, struct file **ret_f)
 		file_ref(f);
 		order_renew(c, f);
 		*ret_f = f;
-		if (file_fresh(f, weft_now()))
+		if (file_fresh(f, now))
 			return 0;
 	}
 	weft_pin();

@@ -104,6 +104,7 @@ struct work {
 		len; /* in[]: the request begins at base, is parsed up to pos */
 	unsigned path_len;
 	size_t out_len;
+	weft_time now; /* as of the last wait: the clock is not free */
 	weft_time due; /* when the request has to be whole; 0: not begun */
 	struct http_parser parser;
 	struct request req;
@@ -167,7 +168,7 @@ struct file {
  * of it. It is at most a second behind the disk.
  *   -EISDIR a directory   -EACCES neither file nor directory   and those of openat2()
  */
-int file_get(const char *path, size_t len, struct file **ret_f);
+int file_get(const char *path, size_t len, weft_time now, struct file **ret_f);
 void file_put(struct file *f); /* [parks] */
 
 /* [parks] Open below the root. */

@@ -448,7 +448,7 @@ static int respond_path(struct work *w)
 
 	if (dir)
 		strcpy(w->path + w->path_len, "index.html");
-	r = file_get(w->path, strlen(w->path), &f);
+	r = file_get(w->path, strlen(w->path), w->now, &f);
 	if (r == 0) {
 		r = respond_file(w, f);
 		file_put(f);

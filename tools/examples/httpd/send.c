@@ -6,27 +6,28 @@
 #include "httpd.h"
 
 /* Send once, with a deadline: a client that takes nothing in that time is stalled. */
-static ssize_t send_some(int fd, struct iovec *iov, size_t n_iov)
+static ssize_t send_some(struct work *w, struct iovec *iov, size_t n_iov)
 {
 	struct msghdr msg = {.msg_iov = iov, .msg_iovlen = n_iov};
 	struct weft_deadline scope;
 	ssize_t r;
 
-	weft_deadline_open(&scope, weft_now() + config.send);
+	weft_deadline_open(&scope, w->now + config.send);
 	if (n_iov == 1)
-		r = weft_send(fd, iov->iov_base, iov->iov_len, 0);
+		r = weft_send(w->fd, iov->iov_base, iov->iov_len, 0);
 	else
-		r = weft_sendmsg(fd, &msg, 0);
+		r = weft_sendmsg(w->fd, &msg, 0);
 	weft_deadline_close(&scope);
+	w->now = weft_now();
 	if (r > 0)
 		local_get()->count.bytes += (uint64_t)r;
 	return r;
 }
 
-static int send_all(int fd, struct iovec *iov, size_t n_iov)
+static int send_all(struct work *w, struct iovec *iov, size_t n_iov)
 {
 	while (n_iov) {
-		ssize_t r = send_some(fd, iov, n_iov);
+		ssize_t r = send_some(w, iov, n_iov);
 		size_t sent = (size_t)r;
 
 		if (r < 0)
@@ -49,7 +50,7 @@ int send_flush(struct work *w)
 	struct iovec iov = {w->out, w->out_len};
 
 	w->out_len = 0;
-	return iov.iov_len ? send_all(w->fd, &iov, 1) : 0;
+	return iov.iov_len ? send_all(w, &iov, 1) : 0;
 }
 
 int send_body(struct work *w, const void *data, size_t len)
@@ -62,7 +63,7 @@ int send_body(struct work *w, const void *data, size_t len)
 		return 0;
 	}
 	w->out_len = 0;
-	return send_all(w->fd, iov, 2);
+	return send_all(w, iov, 2);
 }
 
 int send_file(struct work *w, int fd, off_t offset, size_t len)
@@ -77,9 +78,10 @@ int send_file(struct work *w, int fd, off_t offset, size_t len)
 		off_t start = offset;
 		ssize_t n;
 
-		weft_deadline_open(&scope, weft_now() + config.send);
+		weft_deadline_open(&scope, w->now + config.send);
 		n = weft_sendfile(w->fd, fd, &offset, (size_t)(end - offset));
 		weft_deadline_close(&scope);
+		w->now = weft_now();
 		local_get()->count.bytes += (uint64_t)(offset - start);
 		if (offset == start)
 			r = n < 0 ? (int)n : -EIO; /* the file shrank */
