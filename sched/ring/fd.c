@@ -62,7 +62,7 @@ void wf_fd_table_fini(void)
 /* lock held. Nothing of an earlier life is left. */
 static bool idle(struct wf_fd *f)
 {
-	return !(f->state & (WF_FD_ARMED | WF_FD_STARVED | WF_FD_CHAIN)) && !f->waiter &&
+	return !(f->state & (WF_FD_ARMED | WF_FD_CHAIN)) && !f->waiter &&
 	       f->n_held == 0 && wf_atomic_load_seq(&f->refs) == 0; /* FD2 */
 }
 

@@ -31,7 +31,6 @@ enum wf_fd_state {
 	WF_FD_ARMED = 1 << 2,      /* the stream's request is with the kernel */
 	WF_FD_CANCELLING = 1 << 3, /* and was asked to end */
 	WF_FD_EOF = 1 << 4,
-	WF_FD_STARVED = 1 << 5,  /* in home's list of those that wait for buffers */
 	WF_FD_CHAIN = 1 << 6,    /* msg is on its way through the workers */
 	WF_FD_CHAINED = 1 << 8,  /* and has been: every ring was asked */
 	WF_FD_NONBLOCK = 1 << 7, /* weft set O_NONBLOCK, for system calls made directly */
@@ -64,7 +63,6 @@ struct wf_fd {
 	struct wf_co *waiter, *closer;
 	uint64_t waiter_word, closer_word;
 	struct wf_want_what *what; /* the waiter's */
-	struct wf_fd *starved_next;
 	struct wf_msg msg;
 } __attribute__((aligned(64)));
 

@@ -32,7 +32,6 @@ struct wf_ring {
 	uint32_t in_flight; /* requests whose last completion is outstanding, wakes apart
 			     */
 	struct wf_co *ready, **ready_tail;
-	struct wf_fd *starved; /* streams that found no buffer */
 	uint32_t readahead_bytes;
 	struct wf_bufs bufs;
 	int wake_fd; /* eventfd, or -1 */

@@ -128,27 +128,25 @@ static void arm(struct wf_ring *r, struct wf_fd *f)
 	r->engine->stream_start(r, f);
 }
 
-void wf_stream_want(struct wf_ring *here, struct wf_fd *f)
+/* What is left goes to streams that are armed already. */
+static bool buffers_low(const struct wf_ring *r)
 {
-	/* Armed, ending or starved: home's next completion or refill sees the waiter. */
-	if (!(f->state & (WF_FD_ARMED | WF_FD_STARVED)))
-		arm(here, f);
+	return r->bufs.n_free < r->bufs.n / 8;
 }
 
-static void unstarve(struct wf_ring *home, struct wf_fd *f)
+bool wf_stream_want(struct wf_ring *here, struct wf_fd *f)
 {
-	struct wf_fd **link = &home->starved;
-
-	while (*link != f)
-		link = &(*link)->starved_next;
-	*link = f->starved_next;
-	f->state &= (uint16_t)~WF_FD_STARVED;
+	/* Armed or ending: home's next completion sees the waiter. */
+	if (f->state & WF_FD_ARMED)
+		return true;
+	if (!(f->state & WF_FD_LISTENER) && buffers_low(here))
+		return false;
+	arm(here, f);
+	return true;
 }
 
 void wf_stream_stop(struct wf_ring *home, struct wf_fd *f)
 {
-	if (f->state & WF_FD_STARVED)
-		unstarve(home, f);
 	if ((f->state & (WF_FD_ARMED | WF_FD_CANCELLING)) != WF_FD_ARMED)
 		return;
 	f->state |= WF_FD_CANCELLING;
@@ -237,29 +235,19 @@ static void got_connection(struct wf_ring *r, struct wf_fd *f, int fd)
 		wf_stream_stop(r, f);
 }
 
-static void starve(struct wf_ring *r, struct wf_fd *f)
-{
-	f->state |= WF_FD_STARVED;
-	f->starved_next = r->starved;
-	r->starved = f;
-	wf_count(&r->count.starved, 1u); /* statistics: relaxed */
-}
-
-/* The last completion was seen. */
-static void ended(struct wf_ring *r, struct wf_fd *f)
+/* The last completion was seen; res is its result. */
+static void ended(struct wf_ring *r, struct wf_fd *f, int res)
 {
 	f->state &= (uint16_t) ~(WF_FD_ARMED | WF_FD_CANCELLING);
 	r->in_flight--;
-	if (wf_atomic_load_seq(&f->refs) & WF_FD_CLOSING) { /* FD2 */
-		wf_fd_wake_closer(r, f);
-	} else if (f->closer) { /* a release, not a close */
+	if (f->closer) {
 		wf_fd_wake_closer(r, f);
 	} else if (f->waiter) {
-		ssize_t res = wf_stream_take(r, f, f->what);
-		if (res != -EAGAIN)
-			wf_stream_wake(r, f, res);
-		else if (!(f->state & WF_FD_STARVED))
-			arm(r, f);
+		ssize_t got = wf_stream_take(r, f, f->what);
+		if (got != -EAGAIN)
+			wf_stream_wake(r, f, got);
+		else if (res == -ENOBUFS || !wf_stream_want(r, f))
+			wf_stream_wake(r, f, -ENOBUFS);
 	}
 }
 
@@ -285,25 +273,10 @@ void wf_stream_complete(struct wf_ring *r, struct wf_fd *f, uint16_t gen, int re
 	if (res == 0 && !(f->state & WF_FD_LISTENER))
 		f->state |= WF_FD_EOF;
 	else if (res == -ENOBUFS && !(f->state & WF_FD_LISTENER))
-		starve(r, f);
+		wf_count(&r->count.starved, 1u); /* statistics: relaxed */
 	else if (res < 0 && !transient(res))
 		f->err = res;
 	if (!more)
-		ended(r, f);
+		ended(r, f, res);
 	wf_spin_unlock(&f->lock);
-}
-
-void wf_stream_feed(struct wf_ring *r)
-{
-	wf_bufs_collect(&r->bufs);
-	while (r->starved && r->bufs.n_free > r->bufs.n / 8) {
-		struct wf_fd *f = r->starved;
-
-		r->starved = f->starved_next;
-		wf_spin_lock(&f->lock);
-		f->state &= (uint16_t)~WF_FD_STARVED;
-		if (f->waiter && !(f->state & WF_FD_ARMED))
-			arm(r, f);
-		wf_spin_unlock(&f->lock);
-	}
 }

@@ -3,12 +3,14 @@
  * Stream ops: multishot receive and accept, with bounded readahead.
  *
  * A stream is armed by the first caller who has to wait, on that caller's ring, which is
- * then its home. It stays armed while nobody waits, until readahead reaches the bound:
- *then it is cancelled, and armed again by the next caller who must wait. When the kernel
- *finds no buffer, the stream queues in home's list and is armed when buffers have come
- *back.
+ * then its home. It stays armed while nobody waits, until readahead reaches the bound: then
+ * it is cancelled, and armed again by the next caller who must wait.
  *
- *	idle --wf_stream_want--> ARMED --last completion--> idle | EOF | error | STARVED
+ *	idle --wf_stream_want--> ARMED --last completion--> idle | EOF | error
+ *
+ * When the kernel finds no buffer, or few are left, the caller does without: it receives
+ * once, into its own memory (-ENOBUFS to the waiter, who then uses a call op). So a crowd
+ * of connections that nobody reads can take every buffer and still stops nobody.
  *
  * A completion hands its bytes to the waiter directly (copied on home's thread, while
  *they are hot) and keeps what is left over. A deadline or cancel removes only the waiter.
@@ -22,11 +24,11 @@
 ssize_t wf_stream_take(struct wf_ring *here, struct wf_fd *f,
 		       const struct wf_want_what *w);
 
-/* f locked, nothing there. See that the stream is or will be armed; `here` becomes home
- * if it is idle. */
-void wf_stream_want(struct wf_ring *here, struct wf_fd *f);
+/* f locked, nothing there. See that the stream is armed, now or by its home; an idle one
+ * gets `here` as its home. false: buffers are low, receive without. */
+bool wf_stream_want(struct wf_ring *here, struct wf_fd *f);
 
-/* f locked, on home's thread. Ask an armed stream to end; a starved one ends at once. */
+/* f locked, on home's thread. Ask an armed stream to end. */
 void wf_stream_stop(struct wf_ring *home, struct wf_fd *f);
 
 /* f locked, idle. Drop readahead and queued connections. */
@@ -40,8 +42,5 @@ void wf_fd_wake_closer(struct wf_ring *here, struct wf_fd *f);
  * buffer); more: the stream goes on. */
 void wf_stream_complete(struct wf_ring *r, struct wf_fd *f, uint16_t gen, int res,
 			uint16_t bid, bool more);
-
-/* Arm starved streams again if enough buffers are back. */
-void wf_stream_feed(struct wf_ring *r);
 
 #endif

@@ -342,7 +342,6 @@ static bool uring_busy(const struct wf_ring *r)
 
 	return sq_pending(r) || (flags & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW)) ||
 	       *r->ur.cq.khead != io_uring_smp_load_acquire(r->ur.cq.ktail) ||
-	       r->starved ||
 	       wf_atomic_load_relaxed(&r->bufs.remote); /* BR1 relaxed: a glance */
 }
 
@@ -366,7 +365,7 @@ static void uring_poll(struct wf_ring *r, uint64_t wait_ns)
 	struct __kernel_timespec ts = {.tv_sec = (long long)(wait_ns / 1000000000u),
 				       .tv_nsec = (long long)(wait_ns % 1000000000u)};
 
-	wf_stream_feed(r);
+	wf_bufs_collect(&r->bufs);
 	if (wf_unlikely(r->wake_fd >= 0 && !r->wake_armed))
 		arm_eventfd(r);
 	if (IO_URING_READ_ONCE(*r->ur.sq.kflags) & IORING_SQ_CQ_OVERFLOW)

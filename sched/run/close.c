@@ -60,7 +60,7 @@ void wf_fd_await_end(struct wf_worker *w, struct wf_co *me, struct wf_fd *f)
 /* f locked. Whether something of ours still refers to the number. */
 static bool in_use(struct wf_fd *f)
 {
-	return f->state & (WF_FD_ARMED | WF_FD_STARVED | WF_FD_CHAIN) ||
+	return f->state & (WF_FD_ARMED | WF_FD_CHAIN) ||
 	       wf_atomic_load_seq(&f->refs) != WF_FD_CLOSING; /* FD2 */
 }
 
@@ -111,8 +111,7 @@ static int close_foreign(struct wf_fd *f, int fd)
 	int rc, status = 0;
 
 	wf_spin_lock(&f->lock);
-	bool busy = f->waiter || f->n_held ||
-		    f->state & (WF_FD_ARMED | WF_FD_STARVED | WF_FD_CHAIN) ||
+	bool busy = f->waiter || f->n_held || f->state & (WF_FD_ARMED | WF_FD_CHAIN) ||
 		    wf_atomic_load_seq(&f->refs); /* FD2 */
 	if (!busy)
 		f->state = 0;

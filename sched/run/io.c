@@ -104,8 +104,8 @@ static int begin(const struct wf_op *op, struct wf_co **ret_me, struct wf_fd **r
 
 ssize_t wf_call(struct wf_op *op)
 {
-	struct wf_co *me;
-	struct wf_fd *f;
+	struct wf_co *me = NULL;
+	struct wf_fd *f = NULL;
 	int32_t res = begin(op, &me, &f);
 
 	if (wf_unlikely(res))
@@ -121,8 +121,8 @@ ssize_t wf_call(struct wf_op *op)
  * connection half way. */
 ssize_t wf_call_all(struct wf_op *op, size_t len)
 {
-	struct wf_co *me;
-	struct wf_fd *f;
+	struct wf_co *me = NULL;
+	struct wf_fd *f = NULL;
 	size_t done = 0;
 	int32_t res = begin(op, &me, &f);
 

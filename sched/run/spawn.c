@@ -206,7 +206,7 @@ static int spawn_here(struct wf_worker *w, int (*fn)(void *), void *arg,
 	wf_count(&w->count.spawned, 1u); /* RT2: relaxed */
 	if (wf_likely(!s)) {
 		wf_atomic_store_relaxed(&co->worker, w); /* WK1 relaxed: not yet known */
-		wf_runq_push_owner(&w->q, co);
+		wf_push(w, co);
 	} else {
 		place(w, co, s);
 	}

@@ -15,27 +15,30 @@ static bool streams(const struct wf_worker *w, const struct wf_fd *f, enum wf_wa
 {
 	if (want == WF_WANT_CONNECTION)
 		return w->ring.accepts_ahead;
-	if (f->state & (WF_FD_ARMED | WF_FD_STARVED | WF_FD_EOF) ||
-	    f->first != WF_BUF_NONE)
+	if (f->state & (WF_FD_ARMED | WF_FD_EOF) || f->first != WF_BUF_NONE)
 		return true;
 	return (f->state & WF_FD_STREAM) && w->ring.bufs.ring;
 }
 
-/* f locked and released: park until the stream has something. */
+/* f locked and released: park until the stream has something. -ENOSYS: it cannot be armed
+ * for lack of buffers. */
 static ssize_t wait_stream(struct wf_worker *w, struct wf_co *me, struct wf_fd *f,
 			   struct wf_want_what *what)
 {
-	if (f->waiter) {
+	bool busy = f->waiter;
+
+	if (busy || !wf_stream_want(&w->ring, f)) {
 		wf_spin_unlock(&f->lock);
-		return -EBUSY;
+		return busy ? -EBUSY : -ENOSYS;
 	}
 	f->waiter = me;
 	f->waiter_word = wf_co_next_word(me, WF_WAIT_STREAM);
 	f->what = what;
 	me->wait_obj = f;
-	wf_stream_want(&w->ring, f);
 	int32_t res = wf_park(w, me, WF_WAIT_STREAM, &f->lock);
 
+	if (res == -ENOBUFS)
+		return -ENOSYS;
 	if (res != WF_ABORTED)
 		return res;
 	res = wf_verdict(me);
@@ -121,7 +124,7 @@ static int begin_listening(int fd)
 	if (!f)
 		return fd < 0 ? -EBADF : -ENOMEM;
 	wf_spin_lock(&f->lock);
-	if (!(f->state & (WF_FD_ARMED | WF_FD_STARVED)))
+	if (!(f->state & WF_FD_ARMED))
 		f->state |= WF_FD_LISTENER;
 	int rc = f->state & WF_FD_LISTENER ? 0 : -EINVAL;
 	wf_spin_unlock(&f->lock);
@@ -210,7 +213,7 @@ ssize_t wf_release(int fd, void *buf, size_t len)
 		w = wf_worker_self();
 		wf_spin_lock(&f->lock);
 		ssize_t res = f->waiter || f->closer ? -EBUSY : 0;
-		if (!res && f->state & (WF_FD_ARMED | WF_FD_STARVED)) {
+		if (!res && f->state & WF_FD_ARMED) {
 			wf_fd_await_end(w, me, f);
 			continue;
 		}

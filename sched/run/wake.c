@@ -13,7 +13,7 @@
 static void push_local(struct wf_worker *w, struct wf_co *co)
 {
 	if (wf_likely(!co->stuck)) {
-		wf_runq_push_owner(&w->q, co);
+		wf_push(w, co);
 		return;
 	}
 	co->next = NULL;
@@ -29,7 +29,7 @@ static void on_ready(struct wf_worker *w, struct wf_msg *msg)
 void wf_ready(struct wf_worker *w, struct wf_co *co)
 {
 	if (wf_likely(w && !co->stuck)) {
-		wf_runq_push_owner(&w->q, co);
+		wf_push(w, co);
 		return;
 	}
 	struct wf_worker *home = wf_atomic_load_relaxed(&co->worker); /* WK1 relaxed */

@@ -67,14 +67,6 @@ static void look_around(struct wf_worker *w)
 	wf_timers_fire(w);
 }
 
-/* Whether somebody should come and share what is queued here. */
-static bool needs_help(struct wf_worker *w)
-{
-	if (wf_rt.n_workers == 1 || wf_runq_len(&w->q) < 2)
-		return false;
-	return !wf_atomic_load_relaxed(&wf_rt.sentinel); /* ID2 relaxed: a hint */
-}
-
 static struct wf_co *find_work(struct wf_worker *w)
 {
 	/* What the end of a call or a close made ready, outside of a poll. */
@@ -122,8 +114,6 @@ static void loop(struct wf_worker *w)
 		}
 		if (!co)
 			continue;
-		if (needs_help(w))
-			wf_call_thief(w);
 		run(w, co);
 		if (w->budget <= 0)
 			look_around(w);

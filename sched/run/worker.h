@@ -14,7 +14,7 @@
  *      `sleeping`, then look at the inbox (the worker). One of the two sees the other: no
  *      message waits for a worker that sleeps without knowing. Runnable coroutines in a
  *      run queue need no such care: the queue's owner is awake and will run them.
- * ID2  busy_since, sentinel: relaxed hints for thieves; a stale one costs time, never
+ * ID2  busy_since: relaxed hints for thieves; a stale one costs time, never
  *      work.
  */
 #ifndef WF_RUN_WORKER_H
@@ -36,7 +36,6 @@ enum {
 	WF_STALE_NS =
 		50 * 1000, /* a queue not emptied for so long is worth stealing from */
 	WF_SENTINEL_NS = 1000000, /* how often the idle worker on watch looks */
-	WF_STARVED_NS = 1000000,  /* longest sleep while a stream waits for buffers */
 };
 
 /* Statistics: one writer, relaxed, read by anybody. */
@@ -80,12 +79,13 @@ enum wf_phase { WF_STOPPED, WF_STARTING, WF_UP, WF_STOPPING, WF_EXITING };
 struct wf_rt {
 	struct wf_worker **workers; /* fixed while up */
 	unsigned n_workers;
-	uint32_t phase;    /* RT1: enum wf_phase */
-	uint32_t sentinel; /* ID2: an idle worker is on watch */
-	uint32_t forked;   /* RT1: we are a child made by plain fork() */
-	uint32_t gate;     /* RT1: plain threads that are spawning */
-	uint32_t bell;     /* RT2: counts events that the stopper waits for */
-	uint32_t spread;   /* round robin of plain threads; relaxed, any value will do */
+	uint32_t phase;     /* RT1: enum wf_phase */
+	uint32_t sentinel;  /* WA1 (idle.c): an idle worker is on watch */
+	uint32_t unwatched; /* WA1 (idle.c): there may be a sleeper, and none is */
+	uint32_t forked;    /* RT1: we are a child made by plain fork() */
+	uint32_t gate;      /* RT1: plain threads that are spawning */
+	uint32_t bell;      /* RT2: counts events that the stopper waits for */
+	uint32_t spread;    /* round robin of plain threads; relaxed, any value will do */
 	uint64_t foreign_spawned; /* RT2 */
 	int stack_class;          /* of the default stack */
 	struct wf_conf conf;
@@ -130,7 +130,16 @@ static inline struct wf_co *wf_next(struct wf_worker *w)
 /* idle.c */
 void wf_send(struct wf_worker *to, struct wf_msg *msg);
 struct wf_co *wf_idle(struct wf_worker *w);
-void wf_call_thief(struct wf_worker *w);
+
+void wf_mind_queue(struct wf_worker *w);
+
+/* Every push to w's own queue: what waits there must not depend on what runs now. */
+static inline void wf_push(struct wf_worker *w, struct wf_co *co)
+{
+	wf_runq_push_owner(&w->q, co);
+	if (wf_unlikely(wf_atomic_load_seq(&wf_rt.unwatched))) /* WA1 */
+		wf_mind_queue(w);
+}
 
 /* wake.c */
 

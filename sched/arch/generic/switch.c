@@ -9,6 +9,7 @@
 #ifdef WF_ARCH_GENERIC
 
 #include <stddef.h>
+#include <signal.h>
 #include <stdint.h>
 #include <ucontext.h>
 
@@ -38,6 +39,9 @@ void *wf_ctx_make(void *stack_top, void (*entry)(void *arg), void *arg)
 
 	getcontext(&s->ctx); /* cannot fail: it only reads */
 	s->ctx.uc_link = NULL;
+	/* swapcontext brings back the mask of whoever made the context, which may be a
+	 * plain thread: a worker keeps SIGPIPE blocked. */
+	sigaddset(&s->ctx.uc_sigmask, SIGPIPE);
 	s->ctx.uc_stack.ss_sp = (char *)s - STACK_CLAIMED;
 	s->ctx.uc_stack.ss_size = STACK_CLAIMED;
 	s->entry = entry;
