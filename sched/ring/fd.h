@@ -33,6 +33,7 @@ enum wf_fd_state {
 	WF_FD_EOF = 1 << 4,
 	WF_FD_CHAIN = 1 << 6,    /* msg is on its way through the workers */
 	WF_FD_CHAINED = 1 << 8,  /* and has been: every ring was asked */
+	WF_FD_TAKEN = 1 << 5,    /* a receive or accept without the stream is under way */
 	WF_FD_NONBLOCK = 1 << 7, /* weft set O_NONBLOCK, for system calls made directly */
 };
 

@@ -25,7 +25,7 @@ static bool streams(const struct wf_worker *w, const struct wf_fd *f, enum wf_wa
 static ssize_t wait_stream(struct wf_worker *w, struct wf_co *me, struct wf_fd *f,
 			   struct wf_want_what *what)
 {
-	bool busy = f->waiter;
+	bool busy = f->waiter || f->state & WF_FD_TAKEN;
 
 	if (busy || !wf_stream_want(&w->ring, f)) {
 		wf_spin_unlock(&f->lock);
@@ -77,6 +77,26 @@ static ssize_t from_stream(int fd, struct wf_want_what *what, bool wait)
 	return res;
 }
 
+/* A receive or accept by a call op, one at a time like those from the stream. */
+static ssize_t without_stream(struct wf_op *op)
+{
+	struct wf_fd *f = wf_fd_get(op->fd);
+
+	wf_spin_lock(&f->lock);
+	bool busy = f->waiter || f->state & WF_FD_TAKEN;
+	if (!busy)
+		f->state |= WF_FD_TAKEN;
+	wf_spin_unlock(&f->lock);
+	if (busy)
+		return -EBUSY;
+	ssize_t res = wf_call(op);
+
+	wf_spin_lock(&f->lock);
+	f->state &= (uint16_t)~WF_FD_TAKEN;
+	wf_spin_unlock(&f->lock);
+	return res;
+}
+
 static ssize_t peek(int fd, void *buf, size_t len)
 {
 	struct wf_fd *f = wf_fd_get(fd);
@@ -113,7 +133,7 @@ ssize_t wf_recv(int fd, void *buf, size_t len, int flags)
 			   .addr = (uintptr_t)buf,
 			   .len = (uint32_t)what.len,
 			   .flags = (uint32_t)flags};
-	return wf_call(&op);
+	return without_stream(&op);
 }
 
 /* The descriptor becomes a listener at its first accept. */
@@ -137,7 +157,7 @@ static int accept_one(int fd)
 	ssize_t res;
 
 	do
-		res = wf_call(&op);
+		res = without_stream(&op);
 	while (res == -ECONNABORTED);
 	if (res >= 0)
 		wf_adopt((int)res);
