@@ -86,6 +86,16 @@ static inline void wf_fiber_fini(struct wf_fiber *f)
 #endif
 }
 
+/* Before stacks are unmapped: what AddressSanitizer noted of frames that never returned
+ * must not be held against the next mapping of that place. */
+static inline void wf_fiber_forget(const void *stacks, size_t bytes)
+{
+	(void)stacks, (void)bytes;
+#ifdef WF_ASAN
+	__asan_unpoison_memory_region(stacks, bytes);
+#endif
+}
+
 /* Just before the switch. `ends`: the leaving context will never run again. */
 static inline void wf_fiber_leave(struct wf_fiber *from, struct wf_fiber *to, int ends)
 {

@@ -270,6 +270,7 @@ static void slab_close(struct slab *s)
 {
 	for (uint32_t i = 0; i < s->n_used; i++)
 		wf_fiber_deregister_stack(slot_object(s, i)->valgrind_id);
+	wf_fiber_forget(s->base, s->bytes);
 	wf_sys.munmap(s->base, s->bytes);
 }
 

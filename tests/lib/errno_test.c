@@ -3,7 +3,9 @@
  * With weft.h errno's value follows a coroutine to another thread. The optimiser is on for
  * this file whatever the build type: at -O0 the address would not be reused anyway.
  */
+#ifndef __clang__
 #pragma GCC optimize("O2")
+#endif
 #include <unistd.h>
 
 #include "../check.h"

@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "../../sched/co/fiber.h"
 #include "../check.h"
 
 static int listener_open(void)
@@ -342,14 +343,7 @@ static int out_of_descriptors(void *arg)
 	setrlimit(RLIMIT_NOFILE, &low);
 	while (n < 64 && (hold[n] = dup(l)) >= 0)
 		n++;
-	int rc = weft_accept(l, NULL);
-	while (rc >= 0) { /* those that were accepted ahead of need */
-		weft_close(rc);
-		rc = weft_accept(l, NULL);
-		if (rc >= 0)
-			continue;
-	}
-	CHECK_EQ(rc, -EMFILE);
+	CHECK_EQ(weft_accept(l, NULL), -EMFILE);
 	while (n > 0)
 		close(hold[--n]);
 	setrlimit(RLIMIT_NOFILE, &old);
@@ -401,8 +395,10 @@ Test(net, a_flooder_that_nobody_reads_leaves_buffers_for_others, .timeout = 60)
 	cr_assert_eq(weft_run(flooder_and_pinger, NULL, &o), 0);
 }
 
-Test(net, accept_says_emfile_and_recovers)
+Test(net, accept_says_emfile_and_recovers, .timeout = 60)
 {
+	if (wf_on_valgrind())
+		cr_skip_test("valgrind keeps the limit on descriptors from the kernel");
 	RUN_ON(1, out_of_descriptors);
 }
 
