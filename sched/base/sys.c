@@ -117,7 +117,7 @@ static void *real_calloc(size_t n, size_t size)
 
 bool wf_sys_try_again(int rc, unsigned tries)
 {
-	if (rc != -ENOMEM || tries >= 50)
+	if (rc != -ENOMEM || tries >= 200)
 		return false;
 	usleep(tries < 10 ? 1000 : 5000);
 	return true;

@@ -43,8 +43,12 @@ static bool try_setup(struct probe *p, enum wf_feat f)
 	struct io_uring_params params = {.flags = setup_flags(f)};
 	struct io_uring ring;
 
+	int rc = 0;
+
 	(void)p;
-	if (wf_sys.ring_init(1, &ring, &params) < 0)
+	for (unsigned tries = 0; tries == 0 || wf_sys_try_again(rc, tries); tries++)
+		rc = wf_sys.ring_init(1, &ring, &params);
+	if (rc < 0)
 		return false;
 	io_uring_queue_exit(&ring);
 	return true;

@@ -66,6 +66,10 @@ struct wf_engine {
 
 extern const struct wf_engine wf_engine_uring;
 
+/* At most `entries`: so many that `rings` rings can share RLIMIT_MEMLOCK, and a quarter is
+ * left for receive buffers. */
+unsigned wf_ring_fit(unsigned entries, unsigned rings);
+
 static inline void wf_ring_ready(struct wf_ring *r, struct wf_co *co)
 {
 	__builtin_prefetch((char *)co->sp + 64); /* it will run soon */

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "../base/sys.h"
@@ -18,7 +19,7 @@
 #include "ring.h"
 #include "stream.h"
 
-enum { POLITE_NS = 2000000 };
+enum { POLITE_NS = 2000000, CQ_FACTOR = 8, MIN_ENTRIES = 8 };
 
 static uint64_t stream_ud(const struct wf_fd *f)
 {
@@ -40,7 +41,31 @@ static unsigned ladder(int rung)
 	return IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP;
 }
 
-/* Under a small RLIMIT_MEMLOCK halve the queues until they fit. */
+static size_t pages(size_t bytes)
+{
+	return (bytes + 4095) & ~(size_t)4095;
+}
+
+/* What the kernel charges for a ring: the requests; completions, indices, two headers. */
+static size_t ring_bytes(unsigned entries)
+{
+	return pages(entries * sizeof(struct io_uring_sqe)) +
+	       pages(entries * (CQ_FACTOR * sizeof(struct io_uring_cqe) + 4) + 512);
+}
+
+unsigned wf_ring_fit(unsigned entries, unsigned rings)
+{
+	struct rlimit lim;
+
+	if (getrlimit(RLIMIT_MEMLOCK, &lim) || lim.rlim_cur == RLIM_INFINITY)
+		return entries;
+	while (entries > MIN_ENTRIES &&
+	       ring_bytes(entries) > lim.rlim_cur / 4 * 3 / rings)
+		entries /= 2;
+	return entries;
+}
+
+/* Another process of this user may have locked memory too: halve until they fit. */
 static int setup_some(struct wf_ring *r, unsigned entries)
 {
 	int rung = wf_has(WF_FEAT_DEFER_TASKRUN)  ? 0
@@ -48,9 +73,9 @@ static int setup_some(struct wf_ring *r, unsigned entries)
 						  : 2;
 	int rc = -ENOMEM;
 
-	for (; rc == -ENOMEM && entries >= 8; entries /= 2) {
+	for (; rc == -ENOMEM && entries >= MIN_ENTRIES; entries /= 2) {
 		struct io_uring_params p = {.flags = ladder(rung),
-					    .cq_entries = entries * 8};
+					    .cq_entries = entries * CQ_FACTOR};
 		rc = wf_sys.ring_init(entries, &r->ur, &p);
 	}
 	return rc;

@@ -31,6 +31,7 @@ static int32_t run(struct wf_op *op, struct wf_co *me)
 {
 	struct wf_worker *w = wf_worker_self();
 
+	wf_assert(me);
 	op->co = me;
 	me->wait_obj = op;
 	w->ring.engine->start(&w->ring, op);
@@ -86,6 +87,7 @@ static int begin(const struct wf_op *op, struct wf_co **ret_me, struct wf_fd **r
 	struct wf_worker *w = wf_worker_self();
 	struct wf_co *me = w ? w->current : NULL;
 
+	*ret_me = me;
 	if (wf_unlikely(!me))
 		return wf_no_coroutine();
 	int rc = wf_may_begin(w, me);
@@ -97,7 +99,6 @@ static int begin(const struct wf_op *op, struct wf_co **ret_me, struct wf_fd **r
 	rc = wf_fd_use(f);
 	if (wf_unlikely(rc))
 		wf_fd_done(f);
-	*ret_me = me;
 	*ret_f = f;
 	return rc;
 }

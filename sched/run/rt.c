@@ -184,6 +184,9 @@ static int prepare(const struct wf_conf *conf)
 		rc = wf_feat_probe(wf_rt.conf.disable, g.error, sizeof(g.error));
 	if (!rc)
 		rc = wf_plan_make((unsigned)wf_rt.conf.workers, &g.plan);
+	if (!rc)
+		wf_rt.conf.sq_entries =
+			wf_ring_fit((unsigned)wf_rt.conf.sq_entries, g.plan.n_workers);
 	return rc;
 }
 
