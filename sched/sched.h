@@ -59,6 +59,7 @@ ssize_t wf_sendfile(int fd, int in, off_t *offset, size_t count);
 
 /* streams.c */
 ssize_t wf_recv(int fd, void *buf, size_t len, int flags);
+ssize_t wf_recv_all(int fd, void *buf, size_t len);
 int wf_accept(int fd);
 int wf_poll(int fd, short events);
 int wf_adopt(int fd);

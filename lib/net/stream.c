@@ -14,17 +14,7 @@ ssize_t weft_recv(int fd, void *buf, size_t len, int flags)
 
 ssize_t weft_recv_all(int fd, void *buf, size_t len)
 {
-	size_t done = 0;
-
-	while (done < len) {
-		ssize_t n = wf_recv(fd, (char *)buf + done, len - done, 0);
-		if (n < 0)
-			return n;
-		if (n == 0)
-			break;
-		done += (size_t)n;
-	}
-	return (ssize_t)done;
+	return len ? wf_recv_all(fd, buf, len) : 0;
 }
 
 ssize_t weft_send(int fd, const void *buf, size_t len, int flags)

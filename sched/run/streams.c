@@ -81,19 +81,22 @@ static ssize_t from_stream(int fd, struct wf_want_what *what, bool wait)
 static ssize_t without_stream(struct wf_op *op)
 {
 	struct wf_fd *f = wf_fd_get(op->fd);
+	ssize_t res = wf_fd_use(f); /* to the end: TAKEN is of this life */
 
-	wf_spin_lock(&f->lock);
-	bool busy = f->waiter || f->state & WF_FD_TAKEN;
-	if (!busy)
-		f->state |= WF_FD_TAKEN;
-	wf_spin_unlock(&f->lock);
-	if (busy)
-		return -EBUSY;
-	ssize_t res = wf_call(op);
-
-	wf_spin_lock(&f->lock);
-	f->state &= (uint16_t)~WF_FD_TAKEN;
-	wf_spin_unlock(&f->lock);
+	if (!res) {
+		wf_spin_lock(&f->lock);
+		res = f->waiter || f->state & WF_FD_TAKEN ? -EBUSY : 0;
+		if (!res)
+			f->state |= WF_FD_TAKEN;
+		wf_spin_unlock(&f->lock);
+	}
+	if (!res) {
+		res = wf_call(op);
+		wf_spin_lock(&f->lock);
+		f->state &= (uint16_t)~WF_FD_TAKEN;
+		wf_spin_unlock(&f->lock);
+	}
+	wf_fd_done(f);
 	return res;
 }
 
@@ -134,6 +137,33 @@ ssize_t wf_recv(int fd, void *buf, size_t len, int flags)
 			   .len = (uint32_t)what.len,
 			   .flags = (uint32_t)flags};
 	return without_stream(&op);
+}
+
+/* The descriptor stays counted between the rounds: its number cannot come to mean another
+ * connection half way. */
+ssize_t wf_recv_all(int fd, void *buf, size_t len)
+{
+	struct wf_worker *w = wf_worker_self();
+	struct wf_fd *f = wf_fd_get(fd);
+	size_t done = 0;
+
+	if (!w || !w->current)
+		return wf_no_coroutine();
+	if (!f)
+		return fd < 0 ? -EBADF : -ENOMEM;
+	ssize_t n = wf_fd_use(f);
+
+	while (!n && done < len) {
+		n = wf_recv(fd, (char *)buf + done, len - done, 0);
+		if (n == 0)
+			break;
+		if (n > 0) {
+			done += (size_t)n;
+			n = 0;
+		}
+	}
+	wf_fd_done(f);
+	return n ? n : (ssize_t)done;
 }
 
 /* The descriptor becomes a listener at its first accept. */
