@@ -77,7 +77,7 @@ struct weft_stats {
 	uint64_t sqes, cqes;  /* requests submitted, completions reaped */
 	uint64_t wakes;       /* wake-ups sent to sleeping workers */
 	uint64_t remote_msgs; /* requests sent to another worker's ring */
-	uint64_t starved;     /* receives that found no buffer and were re-armed */
+	uint64_t starved;     /* receives that found no buffer and did without */
 	uint64_t timers_fired;
 	uint64_t overflows; /* completion queue overflows */
 };
