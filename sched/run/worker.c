@@ -101,10 +101,23 @@ static void run(struct wf_worker *w, struct wf_co *co)
 	w->publish(w, w->leaving);
 }
 
+/*
+ * What was runnable at one look at the ring runs before the next, within bounds: to take in
+ * more while much waits would only lengthen the queue, until everything that belongs to a
+ * connection has left the cache when its turn comes.
+ */
+static int budget(const struct wf_worker *w)
+{
+	uint32_t n = wf_runq_len(&w->q) + 1;
+
+	return n < WF_BUDGET_MIN   ? WF_BUDGET_MIN
+	       : n > WF_BUDGET_MAX ? WF_BUDGET_MAX
+				   : (int)n;
+}
+
 static void loop(struct wf_worker *w)
 {
 	while (wf_atomic_load_acquire(&wf_rt.phase) != WF_EXITING) { /* RT1 */
-		w->budget = WF_BUDGET;
 		struct wf_co *co = wf_next(w);
 
 		if (!co) {
@@ -114,6 +127,7 @@ static void loop(struct wf_worker *w)
 		}
 		if (!co)
 			continue;
+		w->budget = budget(w);
 		run(w, co);
 		if (w->budget <= 0)
 			look_around(w);

@@ -32,7 +32,8 @@
 #include "timer.h"
 
 enum {
-	WF_BUDGET = 64, /* switches between two looks at the ring */
+	WF_BUDGET_MIN = 64, /* switches between two looks at the ring */
+	WF_BUDGET_MAX = 256,
 	WF_STALE_NS =
 		50 * 1000, /* a queue not emptied for so long is worth stealing from */
 	WF_SENTINEL_NS = 1000000, /* how often the idle worker on watch looks */
