@@ -10,6 +10,8 @@
 #include "../base/atomic.h"
 #include "../base/sys.h"
 
+enum { LINE = 64, FIRST_GOAL = 128 };
+
 static uint32_t power_of_two(uint32_t n)
 {
 	uint32_t p = 1;
@@ -24,7 +26,7 @@ static int map_all(struct wf_bufs *b)
 	const int prot = PROT_READ | PROT_WRITE, flags = MAP_PRIVATE | MAP_ANONYMOUS;
 
 	b->ring = wf_sys.mmap(b->n * sizeof(struct io_uring_buf), prot, flags);
-	b->mem = wf_sys.mmap((size_t)b->n * b->bytes, prot, flags);
+	b->mem = wf_sys.mmap((size_t)b->n * b->stride, prot, flags);
 	b->info = wf_sys.calloc(b->n, sizeof(*b->info));
 	if (wf_sys_ptr_err(b->ring))
 		b->ring = NULL;
@@ -35,7 +37,12 @@ static int map_all(struct wf_bufs *b)
 
 int wf_bufs_open(struct wf_bufs *b, int ring_fd, uint32_t n, uint32_t bytes)
 {
-	*b = (struct wf_bufs){.n = power_of_two(n), .bytes = bytes};
+	/* an odd number of lines apart: in the cache they do not compete for one place */
+	*b = (struct wf_bufs){.n = power_of_two(n),
+			      .bytes = bytes,
+			      .stride = (bytes + LINE - 1) / LINE * LINE | LINE,
+			      .goal = FIRST_GOAL,
+			      .spare = WF_BUF_NONE};
 	int rc = map_all(b);
 	struct io_uring_buf_reg reg = {.ring_addr = (uintptr_t)b->ring,
 				       .ring_entries = b->n};
@@ -59,18 +66,53 @@ void wf_bufs_close(struct wf_bufs *b)
 	if (b->ring)
 		wf_sys.munmap(b->ring, b->n * sizeof(struct io_uring_buf));
 	if (b->mem)
-		wf_sys.munmap(b->mem, (size_t)b->n * b->bytes);
+		wf_sys.munmap(b->mem, (size_t)b->n * b->stride);
 	free(b->info);
 	memset(b, 0, sizeof(*b));
+}
+
+static void show(struct wf_bufs *b, uint16_t bid)
+{
+	io_uring_buf_ring_add(b->ring, b->mem + (uint64_t)bid * b->stride, b->bytes, bid,
+			      (int)b->n - 1, 0);
+	io_uring_buf_ring_advance(b->ring, 1);
+	b->n_shown++;
+}
+
+static void show_spares(struct wf_bufs *b)
+{
+	while (b->n_shown < b->goal && b->spare != WF_BUF_NONE) {
+		uint16_t bid = b->spare;
+		b->spare = b->info[bid].next;
+		show(b, bid);
+	}
+}
+
+void wf_bufs_taken(struct wf_bufs *b)
+{
+	b->n_free--;
+	b->n_shown--;
+	if (wf_unlikely(b->n_shown + b->goal / 2 < b->goal))
+		show_spares(b);
+}
+
+void wf_bufs_short(struct wf_bufs *b)
+{
+	if (b->spare != WF_BUF_NONE)
+		b->goal *= 2;
+	show_spares(b);
 }
 
 void wf_bufs_give_owner(struct wf_bufs *b, uint16_t bid)
 {
 	wf_assert(bid < b->n && b->n_free < b->n);
-	io_uring_buf_ring_add(b->ring, b->mem + (uint64_t)bid * b->bytes, b->bytes, bid,
-			      (int)b->n - 1, 0);
-	io_uring_buf_ring_advance(b->ring, 1);
 	b->n_free++;
+	if (wf_likely(b->n_shown < b->goal)) {
+		show(b, bid);
+		return;
+	}
+	b->info[bid].next = b->spare;
+	b->spare = bid;
 }
 
 void wf_bufs_give_any(struct wf_bufs *b, uint16_t bid)

@@ -22,13 +22,22 @@ struct wf_buf {
 	uint32_t off, len; /* the bytes not yet consumed */
 };
 
+/*
+ * The kernel goes round through the buffers that it is shown. So it is shown few, `goal`
+ * of them, which stay in the cache; the free ones behind them are a stack. A burst that
+ * finds none doubles the goal.
+ */
 struct wf_bufs {
 	struct io_uring_buf_ring *ring; /* NULL: this ring has none */
 	char *mem;
 	struct wf_buf *info;
 	uint32_t n, bytes; /* of them, of each */
-	uint32_t n_free;   /* owner only: those that the kernel has */
-	uint32_t remote;   /* BR1: 1 + first returned by others */
+	uint32_t stride;   /* from one to the next */
+	uint32_t n_free,
+		n_shown; /* owner only: not in use; of these, shown to the kernel */
+	uint32_t goal;   /* for n_shown */
+	uint16_t spare;  /* owner only: first of those free and not shown */
+	uint32_t remote; /* BR1: 1 + first returned by others */
 };
 
 /* Register with the ring behind ring_fd. -ENOMEM: less is possible (memlock). */
@@ -37,8 +46,14 @@ void wf_bufs_close(struct wf_bufs *b);
 
 static inline char *wf_bufs_data(const struct wf_bufs *b, uint16_t bid)
 {
-	return b->mem + (uint64_t)bid * b->bytes + b->info[bid].off;
+	return b->mem + (uint64_t)bid * b->stride + b->info[bid].off;
 }
+
+/* Owner: the kernel took one; show it another. */
+void wf_bufs_taken(struct wf_bufs *b);
+
+/* Owner: the kernel found none. */
+void wf_bufs_short(struct wf_bufs *b);
 
 void wf_bufs_give_owner(struct wf_bufs *b, uint16_t bid);
 void wf_bufs_give_any(struct wf_bufs *b, uint16_t bid);

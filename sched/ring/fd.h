@@ -7,7 +7,8 @@
  * completion; readahead lies in that ring's buffers. Both may be used from any worker
  * under `lock`; only the arming and cancelling requests need home's own thread.
  *
- * FD1  lock guards everything here but refs.
+ * FD1  lock guards everything here but refs. waiter and what.buf: store_relaxed under it <->
+ * load_relaxed by home without it, which only fetches what they point to.
  * FD2  refs: add_seq in wf_fd_use, then look for CLOSING  <->  or_seq of CLOSING in
  * close, then look at the count. Either the user sees CLOSING and backs off, or the
  * closer sees the user and waits: no request is in flight when the number is given back.
@@ -17,6 +18,7 @@
 #define WF_RING_FD_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -41,31 +43,57 @@ enum wf_fd_state {
 
 enum wf_want { WF_WANT_BYTES, WF_WANT_READABLE, WF_WANT_CONNECTION };
 
-/* One waiter's wishes, on its stack. */
+/* What somebody wants of a stream. */
 struct wf_want_what {
-	enum wf_want want;
 	void *buf;
-	size_t len;
+	uint32_t len;
+	enum wf_want want;
 };
 
+/* A receive touches the first cache line only. */
 struct wf_fd {
 	struct wf_spin lock; /* FD1 */
 	uint32_t refs;       /* FD2 */
-	int fd;
-	int err; /* what ended the stream; kept for receives, told once for accepts */
 	uint16_t gen;   /* counts arms: completions of an earlier life do not match */
 	uint16_t state; /* enum wf_fd_state */
 	uint16_t first, last; /* readahead: buffers of home, WF_BUF_NONE: none */
 	uint32_t held;        /* readahead bytes */
-	uint32_t n_held;      /* readahead buffers, or queued connections */
-	int conn_first, conn_last, conn_next; /* listener's queue; link in a listener's */
-	uint16_t chain_next;                  /* the worker that msg goes to */
+	uint16_t n_held;      /* readahead buffers, or queued connections */
+	int16_t err; /* what ended the stream; kept for receives, told once for accepts */
 	struct wf_ring *home;
-	struct wf_co *waiter, *closer;
-	uint64_t waiter_word, closer_word;
-	struct wf_want_what *what; /* the waiter's */
+	struct wf_co *waiter;
+	uint64_t waiter_word;
+	struct wf_want_what what; /* the waiter's */
+
+	int fd;
+	int conn_first, conn_last, conn_next; /* listener's queue; link in a listener's */
+	struct wf_co *closer;
+	uint64_t closer_word;
 	struct wf_msg msg;
 } __attribute__((aligned(64)));
+
+_Static_assert(offsetof(struct wf_fd, fd) == 64, "a receive would touch two cache lines");
+
+/* f locked, no waiter. */
+static inline void wf_fd_set_waiter(struct wf_fd *f, struct wf_co *co, uint64_t word,
+				    const struct wf_want_what *what)
+{
+	wf_atomic_store_relaxed(&f->waiter, co); /* FD1 relaxed: locked */
+	f->waiter_word = word;
+	wf_atomic_store_relaxed(&f->what.buf, what->buf); /* FD1 relaxed: locked */
+	f->what.len = what->len;
+	f->what.want = what->want;
+}
+
+/* f locked. */
+static inline struct wf_co *wf_fd_take_waiter(struct wf_fd *f)
+{
+	struct wf_co *co = f->waiter;
+
+	wf_atomic_store_relaxed(&f->waiter,
+				(struct wf_co *)NULL); /* FD1 relaxed: locked */
+	return co;
+}
 
 void wf_fd_table_fini(void);
 

@@ -156,9 +156,8 @@ void wf_stream_stop(struct wf_ring *home, struct wf_fd *f)
 
 void wf_stream_wake(struct wf_ring *here, struct wf_fd *f, ssize_t res)
 {
-	struct wf_co *co = f->waiter;
+	struct wf_co *co = wf_fd_take_waiter(f);
 
-	f->waiter = NULL;
 	if (!co || !wf_co_claim(co, f->waiter_word))
 		return;
 	co->result = (int32_t)res;
@@ -178,9 +177,8 @@ void wf_fd_wake_closer(struct wf_ring *here, struct wf_fd *f)
  */
 static struct wf_co *claim_waiter(struct wf_fd *f)
 {
-	struct wf_co *co = f->waiter;
+	struct wf_co *co = wf_fd_take_waiter(f);
 
-	f->waiter = NULL;
 	return co && wf_co_claim(co, f->waiter_word) ? co : NULL;
 }
 
@@ -188,10 +186,9 @@ static struct wf_co *claim_waiter(struct wf_fd *f)
 static bool hand_over(struct wf_ring *r, struct wf_fd *f, struct wf_co *co, uint16_t bid,
 		      uint32_t len)
 {
-	if (f->first != WF_BUF_NONE || f->what->want != WF_WANT_BYTES ||
-	    len > f->what->len)
+	if (f->first != WF_BUF_NONE || f->what.want != WF_WANT_BYTES || len > f->what.len)
 		return false;
-	memcpy(f->what->buf, r->bufs.mem + (uint64_t)bid * r->bufs.bytes, len);
+	memcpy(f->what.buf, r->bufs.mem + (uint64_t)bid * r->bufs.stride, len);
 	wf_bufs_give_owner(&r->bufs, bid);
 	co->result = (int32_t)len;
 	wf_ring_ready(r, co);
@@ -202,13 +199,13 @@ static void got_bytes(struct wf_ring *r, struct wf_fd *f, uint16_t bid, uint32_t
 {
 	struct wf_co *co = claim_waiter(f);
 
-	wf_kernel_wrote(r->bufs.mem + (uint64_t)bid * r->bufs.bytes, len);
+	wf_kernel_wrote(r->bufs.mem + (uint64_t)bid * r->bufs.stride, len);
 	if (wf_likely(co && hand_over(r, f, co, bid, len)))
 		return;
 	r->bufs.info[bid] = (struct wf_buf){.len = len, .next = WF_BUF_NONE};
 	append(r, f, bid);
 	if (co) {
-		co->result = (int32_t)wf_stream_take(r, f, f->what);
+		co->result = (int32_t)wf_stream_take(r, f, &f->what);
 		wf_ring_ready(r, co);
 	}
 	/* At the bound, or when buffers run low and this connection holds some already:
@@ -243,12 +240,18 @@ static void ended(struct wf_ring *r, struct wf_fd *f, int res)
 	if (f->closer) {
 		wf_fd_wake_closer(r, f);
 	} else if (f->waiter) {
-		ssize_t got = wf_stream_take(r, f, f->what);
+		ssize_t got = wf_stream_take(r, f, &f->what);
 		if (got != -EAGAIN)
 			wf_stream_wake(r, f, got);
 		else if (res == -ENOBUFS || !wf_stream_want(r, f))
 			wf_stream_wake(r, f, -ENOBUFS);
 	}
+}
+
+static void starved(struct wf_ring *r)
+{
+	wf_count(&r->count.starved, 1u); /* statistics: relaxed */
+	wf_bufs_short(&r->bufs);
 }
 
 static bool transient(int err)
@@ -273,9 +276,9 @@ void wf_stream_complete(struct wf_ring *r, struct wf_fd *f, uint16_t gen, int re
 	if (res == 0 && !(f->state & WF_FD_LISTENER))
 		f->state |= WF_FD_EOF;
 	else if (res == -ENOBUFS && !(f->state & WF_FD_LISTENER))
-		wf_count(&r->count.starved, 1u); /* statistics: relaxed */
+		starved(r);
 	else if (res < 0 && !transient(res))
-		f->err = res;
+		f->err = (int16_t)res;
 	if (!more)
 		ended(r, f, res);
 	wf_spin_unlock(&f->lock);

@@ -282,9 +282,17 @@ static void uring_stream_cancel(struct wf_ring *r, struct wf_fd *f)
 
 /* Reaping. */
 
+/* The op or descriptor that a completion is about. */
+static void *target_of(const struct io_uring_cqe *cqe)
+{
+	uint64_t address = cqe->user_data & (((uint64_t)1 << 48) - 1);
+
+	return (void *)(uintptr_t)(address & ~(uint64_t)WF_UD_MASK);
+}
+
 static void reap_op(struct wf_ring *r, const struct io_uring_cqe *cqe)
 {
-	struct wf_op *op = (struct wf_op *)(uintptr_t)cqe->user_data;
+	struct wf_op *op = target_of(cqe);
 
 	wf_op_complete(op, cqe->res);
 	r->in_flight--;
@@ -294,16 +302,14 @@ static void reap_op(struct wf_ring *r, const struct io_uring_cqe *cqe)
 
 static void reap_stream(struct wf_ring *r, const struct io_uring_cqe *cqe)
 {
-	uint64_t address = cqe->user_data & (((uint64_t)1 << 48) - 1);
-	struct wf_fd *f = (struct wf_fd *)(uintptr_t)(address & ~(uint64_t)WF_UD_MASK);
 	uint16_t bid = WF_BUF_NONE;
 
 	if (cqe->flags & IORING_CQE_F_BUFFER) {
 		bid = (uint16_t)(cqe->flags >> IORING_CQE_BUFFER_SHIFT);
-		r->bufs.n_free--;
+		wf_bufs_taken(&r->bufs);
 	}
-	wf_stream_complete(r, f, (uint16_t)(cqe->user_data >> 48), cqe->res, bid,
-			   cqe->flags & IORING_CQE_F_MORE);
+	wf_stream_complete(r, target_of(cqe), (uint16_t)(cqe->user_data >> 48), cqe->res,
+			   bid, cqe->flags & IORING_CQE_F_MORE);
 }
 
 static void reap_wake(struct wf_ring *r, const struct io_uring_cqe *cqe)
@@ -330,15 +336,39 @@ static void reap_one(struct wf_ring *r, const struct io_uring_cqe *cqe)
 	}
 }
 
-/* With a thousand connections each op and descriptor has fallen out of the first cache
- * since it was last touched: fetch the next one's while this one is handled. */
-static void prefetch_target(const struct io_uring_cqe *cqe)
+/*
+ * With a thousand connections all that belongs to one has left the near caches since it
+ * was last touched. So completions are handled in a pipeline: what one is about is fetched
+ * four before its turn, and whom it wakes and where its bytes go two before.
+ */
+static void prefetch_waiter(const struct io_uring_cqe *cqe)
 {
-	uint64_t address = cqe->user_data & (((uint64_t)1 << 48) - 1);
-	const char *p = (const char *)(uintptr_t)(address & ~(uint64_t)WF_UD_MASK);
+	const struct wf_op *op = target_of(cqe);
+	const struct wf_fd *f = target_of(cqe);
 
-	__builtin_prefetch(p, 1);
-	__builtin_prefetch(p + 64, 1);
+	switch ((enum wf_ud)(cqe->user_data & WF_UD_MASK)) {
+	case WF_UD_OP:
+		__builtin_prefetch(op->co, 1);
+		break;
+	case WF_UD_STREAM: /* guesses */
+		__builtin_prefetch(wf_atomic_load_relaxed(&f->waiter),
+				   1); /* FD1 relaxed */
+		__builtin_prefetch(wf_atomic_load_relaxed(&f->what.buf),
+				   1); /* FD1 relaxed */
+		break;
+	default:
+		break;
+	}
+}
+
+static void prefetch_ahead(const struct wf_ring *r, unsigned head, unsigned tail)
+{
+	const struct io_uring_cq *cq = &r->ur.cq;
+
+	if (tail - head > 4)
+		__builtin_prefetch(target_of(&cq->cqes[(head + 4) & cq->ring_mask]), 1);
+	if (tail - head > 2)
+		prefetch_waiter(&cq->cqes[(head + 2) & cq->ring_mask]);
 }
 
 /* Each completion is copied out and its place given back before it is handled: handling
@@ -352,8 +382,7 @@ static unsigned reap(struct wf_ring *r)
 		io_uring_smp_store_release(r->ur.cq.khead, head + 1);
 		if (head + 1 == tail)
 			tail = io_uring_smp_load_acquire(r->ur.cq.ktail);
-		if (head + 1 != tail)
-			prefetch_target(&r->ur.cq.cqes[(head + 1) & r->ur.cq.ring_mask]);
+		prefetch_ahead(r, head, tail);
 		reap_one(r, &cqe);
 		n++;
 	}

@@ -23,7 +23,7 @@ static bool streams(const struct wf_worker *w, const struct wf_fd *f, enum wf_wa
 /* f locked and released: park until the stream has something. -ENOSYS: it cannot be armed
  * for lack of buffers. */
 static ssize_t wait_stream(struct wf_worker *w, struct wf_co *me, struct wf_fd *f,
-			   struct wf_want_what *what)
+			   const struct wf_want_what *what)
 {
 	bool busy = f->waiter || f->state & WF_FD_TAKEN;
 
@@ -31,9 +31,7 @@ static ssize_t wait_stream(struct wf_worker *w, struct wf_co *me, struct wf_fd *
 		wf_spin_unlock(&f->lock);
 		return busy ? -EBUSY : -ENOSYS;
 	}
-	f->waiter = me;
-	f->waiter_word = wf_co_next_word(me, WF_WAIT_STREAM);
-	f->what = what;
+	wf_fd_set_waiter(f, me, wf_co_next_word(me, WF_WAIT_STREAM), what);
 	me->wait_obj = f;
 	int32_t res = wf_park(w, me, WF_WAIT_STREAM, &f->lock);
 
@@ -47,7 +45,7 @@ static ssize_t wait_stream(struct wf_worker *w, struct wf_co *me, struct wf_fd *
 }
 
 /* Returns a result, or -ENOSYS: no stream here, use a call op. */
-static ssize_t from_stream(int fd, struct wf_want_what *what, bool wait)
+static ssize_t from_stream(int fd, const struct wf_want_what *what, bool wait)
 {
 	struct wf_worker *w = wf_worker_self();
 	struct wf_co *me = w ? w->current : NULL;
@@ -124,7 +122,7 @@ ssize_t wf_recv(int fd, void *buf, size_t len, int flags)
 	struct wf_want_what what = {.want = flags & MSG_PEEK ? WF_WANT_READABLE
 							     : WF_WANT_BYTES,
 				    .buf = buf,
-				    .len = len < INT32_MAX ? len : INT32_MAX};
+				    .len = (uint32_t)(len < INT32_MAX ? len : INT32_MAX)};
 	ssize_t res = from_stream(fd, &what, !(flags & MSG_DONTWAIT));
 
 	if (res >= 0 && flags & MSG_PEEK)
@@ -134,7 +132,7 @@ ssize_t wf_recv(int fd, void *buf, size_t len, int flags)
 	struct wf_op op = {.code = WF_OP_RECV,
 			   .fd = fd,
 			   .addr = (uintptr_t)buf,
-			   .len = (uint32_t)what.len,
+			   .len = what.len,
 			   .flags = (uint32_t)flags};
 	return without_stream(&op);
 }
@@ -241,7 +239,9 @@ static ssize_t take_back(struct wf_worker *w, struct wf_fd *f, void *buf, size_t
 {
 	if (f->held > len)
 		return -ENOSPC;
-	struct wf_want_what what = {.want = WF_WANT_BYTES, .buf = buf, .len = len};
+	struct wf_want_what what = {.want = WF_WANT_BYTES,
+				    .buf = buf,
+				    .len = (uint32_t)(len < INT32_MAX ? len : INT32_MAX)};
 	ssize_t n = f->first == WF_BUF_NONE ? 0 : wf_stream_take(&w->ring, f, &what);
 
 	f->state &= (uint16_t) ~(WF_FD_STREAM | WF_FD_EOF | WF_FD_CHAINED);

@@ -87,7 +87,7 @@ static void unlink_wait(struct wf_co *co, enum wf_wait kind)
 		struct wf_fd *f = co->wait_obj;
 		wf_spin_lock(&f->lock);
 		if (f->waiter == co)
-			f->waiter = NULL;
+			wf_fd_take_waiter(f);
 		wf_spin_unlock(&f->lock);
 	} else if (kind == WF_WAIT_JOIN) {
 		wf_joiner_remove(co->wait_obj, co);
