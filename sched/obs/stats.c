@@ -16,8 +16,10 @@ static bool up(void)
 
 int wf_totals(struct wf_totals *t)
 {
+	bool plain = !wf_worker_self();
+
 	memset(t, 0, sizeof(*t));
-	if (!up())
+	if (plain && !wf_visit())
 		return -ESRCH;
 	t->spawned =
 		wf_atomic_load_relaxed(&wf_rt.foreign_spawned); /* RT2 (run/spawn.c) */
@@ -38,6 +40,8 @@ int wf_totals(struct wf_totals *t)
 		SUM(overflows, w->ring.count.overflows);
 #undef SUM
 	}
+	if (plain)
+		wf_leave();
 	return 0;
 }
 

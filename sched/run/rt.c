@@ -8,6 +8,7 @@
 #include "rt.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -86,6 +87,30 @@ static void in_child(void)
 static void watch_forks(void)
 {
 	pthread_atfork(NULL, NULL, in_child);
+}
+
+/* Plain threads that use handles. */
+
+bool wf_visit(void)
+{
+	wf_atomic_add_seq(&wf_rt.guests, 1u);              /* RT4 */
+	uint32_t phase = wf_atomic_load_seq(&wf_rt.phase); /* RT1 RT4 */
+	if (phase == WF_UP || phase == WF_STOPPING)
+		return true;
+	wf_leave();
+	return false;
+}
+
+void wf_leave(void)
+{
+	wf_atomic_sub_seq(&wf_rt.guests, 1u); /* RT4 */
+}
+
+/* No coroutine is left to wait for: they are on their way out. */
+static void see_guests_out(void)
+{
+	while (wf_atomic_load_seq(&wf_rt.guests)) /* RT4 */
+		sched_yield();
 }
 
 /* Memory. */
@@ -167,6 +192,7 @@ static void end_threads(unsigned started)
 
 static void release_all(void)
 {
+	see_guests_out();
 	workers_free();
 	wf_stacks_fini();
 	wf_fd_table_fini();

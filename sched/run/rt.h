@@ -6,6 +6,10 @@
  *      everybody. Who sees WF_UP sees the whole runtime. gate: a plain thread that spawns
  *      bumps it, then looks at phase  <->  the stopper sets phase, then waits for gate to
  *      be zero: no spawn comes after it counted the living.
+ *
+ * RT4  guests: a plain thread that uses a handle bumps it, then looks at phase  <->  the
+ *      stopper sets phase to WF_EXITING, later waits for guests to be zero. Whoever got in
+ *      finds the memory of coroutines and workers until it leaves.
  */
 #ifndef WF_RUN_RT_H
 #define WF_RUN_RT_H

@@ -319,15 +319,22 @@ static int join_coroutine(struct wf_worker *w, struct wf_co *me, struct wf_co *c
 	return rc;
 }
 
-int wf_join(void *handle, int *ret_status)
+/* A thread may look at co. Ended by leave(). */
+static inline bool visit(const struct wf_worker *w, const struct wf_co *co)
 {
-	struct wf_worker *w = wf_worker_self();
+	return wf_likely(co != NULL) && (wf_likely(w != NULL) || wf_visit());
+}
+
+static inline void leave(const struct wf_worker *w)
+{
+	if (wf_unlikely(!w))
+		wf_leave();
+}
+
+static int join(struct wf_worker *w, void *handle, int *ret_status)
+{
 	struct wf_co *co = wf_co_from_handle(handle);
 
-	if (wf_unlikely(!co ||
-			wf_atomic_load_acquire(&wf_rt.phase) == WF_STOPPED)) /* RT1 */
-		return wf_atomic_load_acquire(&wf_rt.forked) ? -EOWNERDEAD
-							     : -ESRCH; /* RT1 */
 	if (wf_unlikely(wf_co_stale(handle) || co->detached))
 		return -ESRCH;
 	if (!w)
@@ -336,13 +343,23 @@ int wf_join(void *handle, int *ret_status)
 				: join_coroutine(w, w->current, co, ret_status);
 }
 
-int wf_detach(void *handle)
+int wf_join(void *handle, int *ret_status)
 {
 	struct wf_worker *w = wf_worker_self();
+
+	if (wf_unlikely(!visit(w, wf_co_from_handle(handle))))
+		return wf_atomic_load_acquire(&wf_rt.forked) ? -EOWNERDEAD
+							     : -ESRCH; /* RT1 */
+	int rc = join(w, handle, ret_status);
+	leave(w);
+	return rc;
+}
+
+static int detach(struct wf_worker *w, void *handle)
+{
 	struct wf_co *co = wf_co_from_handle(handle);
 
-	if (!co || wf_atomic_load_acquire(&wf_rt.phase) == WF_STOPPED || /* RT1 */
-	    wf_co_stale(handle))
+	if (wf_co_stale(handle))
 		return -ESRCH;
 	wf_spin_lock(&co->join_lock);
 	int rc = co->detached ? -ESRCH : co->joiner && !co->done ? -EBUSY : 0;
@@ -355,6 +372,17 @@ int wf_detach(void *handle)
 	return rc;
 }
 
+int wf_detach(void *handle)
+{
+	struct wf_worker *w = wf_worker_self();
+
+	if (!visit(w, wf_co_from_handle(handle)))
+		return -ESRCH;
+	int rc = detach(w, handle);
+	leave(w);
+	return rc;
+}
+
 void wf_cancel_co(struct wf_worker *w, struct wf_co *co)
 {
 	wf_atomic_or_seq(&co->kick, (uint32_t)WF_KICK_CANCEL); /* PK2 */
@@ -363,13 +391,18 @@ void wf_cancel_co(struct wf_worker *w, struct wf_co *co)
 
 int wf_cancel(void *handle)
 {
+	struct wf_worker *w = wf_worker_self();
 	struct wf_co *co = wf_co_from_handle(handle);
+	int rc = -ESRCH;
 
-	if (!co || wf_atomic_load_acquire(&wf_rt.phase) == WF_STOPPED || /* RT1 */
-	    wf_co_stale(handle))
-		return -ESRCH;
-	wf_cancel_co(wf_worker_self(), co);
-	return 0;
+	if (!visit(w, co))
+		return rc;
+	if (!wf_co_stale(handle)) {
+		wf_cancel_co(w, co);
+		rc = 0;
+	}
+	leave(w);
+	return rc;
 }
 
 void *wf_self(void)

@@ -85,6 +85,7 @@ struct wf_rt {
 	uint32_t unwatched; /* WA1 (idle.c): there may be a sleeper, and none is */
 	uint32_t forked;    /* RT1: we are a child made by plain fork() */
 	uint32_t gate;      /* RT1: plain threads that are spawning */
+	uint32_t guests;    /* RT4: plain threads that look at our memory */
 	uint32_t bell;      /* RT2: counts events that the stopper waits for */
 	uint32_t spread;    /* round robin of plain threads; relaxed, any value will do */
 	uint64_t foreign_spawned; /* RT2 */
@@ -100,6 +101,11 @@ struct wf_worker *wf_worker_self(void);
 /* The error for a call that only coroutines may make: -EPERM, or -EOWNERDEAD after fork.
  */
 int wf_no_coroutine(void);
+
+/* Plain threads only: between the two they may look at coroutines and workers. false: those
+ * are gone, or about to go. */
+bool wf_visit(void);
+void wf_leave(void);
 
 /* Thread body. */
 void *wf_worker_main(void *worker);
