@@ -67,8 +67,8 @@ struct wf_fd {
 
 	int fd;
 	int conn_first, conn_last, conn_next; /* listener's queue; link in a listener's */
-	struct wf_co *closer;
-	uint64_t closer_word;
+	struct wf_co *closer, *releaser;
+	uint64_t closer_word, releaser_word;
 	struct wf_msg msg;
 } __attribute__((aligned(64)));
 

@@ -166,11 +166,13 @@ void wf_stream_wake(struct wf_ring *here, struct wf_fd *f, ssize_t res)
 
 void wf_fd_wake_closer(struct wf_ring *here, struct wf_fd *f)
 {
-	struct wf_co *co = f->closer;
+	struct wf_co *closer = f->closer, *releaser = f->releaser;
 
-	f->closer = NULL;
-	if (co && wf_co_claim(co, f->closer_word))
-		wf_ring_ready(here, co);
+	f->closer = f->releaser = NULL;
+	if (closer && wf_co_claim(closer, f->closer_word))
+		wf_ring_ready(here, closer);
+	if (releaser && wf_co_claim(releaser, f->releaser_word))
+		wf_ring_ready(here, releaser);
 }
 
 /* The waiter, made ours: from here nobody else resumes it, so its stack may be written.
@@ -237,7 +239,7 @@ static void ended(struct wf_ring *r, struct wf_fd *f, int res)
 {
 	f->state &= (uint16_t) ~(WF_FD_ARMED | WF_FD_CANCELLING);
 	r->in_flight--;
-	if (f->closer) {
+	if (f->closer || f->releaser) {
 		wf_fd_wake_closer(r, f);
 	} else if (f->waiter) {
 		ssize_t got = wf_stream_take(r, f, &f->what);

@@ -36,6 +36,7 @@ void wf_stream_drop(struct wf_ring *here, struct wf_fd *f);
 
 /* f locked. Wake the waiter, if there is one and nobody else has, with `res`. */
 void wf_stream_wake(struct wf_ring *here, struct wf_fd *f, ssize_t res);
+/* f locked. Wake who closes or releases it, to look again. */
 void wf_fd_wake_closer(struct wf_ring *here, struct wf_fd *f);
 
 /* The engine's completion: `res` and `bid` as the kernel gave them (bid WF_BUF_NONE: no

@@ -36,7 +36,37 @@ static void on_chain(struct wf_worker *w, struct wf_msg *msg)
 		wf_send(wf_rt.workers[next], msg);
 }
 
-void wf_fd_await_end(struct wf_worker *w, struct wf_co *me, struct wf_fd *f)
+static void on_stop_stream(struct wf_worker *w, struct wf_msg *msg)
+{
+	struct wf_fd *f = wf_container_of(msg, struct wf_fd, msg);
+
+	wf_spin_lock(&f->lock);
+	f->state &= (uint16_t)~WF_FD_CHAIN;
+	if (f->home == &w->ring)
+		wf_stream_stop(&w->ring, f);
+	wf_fd_wake_closer(&w->ring, f);
+	wf_spin_unlock(&f->lock);
+}
+
+void wf_fd_await_stream_end(struct wf_worker *w, struct wf_co *me, struct wf_fd *f)
+{
+	struct wf_worker *home = wf_container_of(f->home, struct wf_worker, ring);
+	bool ask = home != w && !(f->state & (WF_FD_CHAIN | WF_FD_CANCELLING));
+
+	f->releaser = me;
+	f->releaser_word = wf_co_next_word(me, WF_WAIT_HARD);
+	me->wait_obj = f;
+	if (home == w) {
+		wf_stream_stop(&w->ring, f);
+	} else if (ask) {
+		f->state |= WF_FD_CHAIN;
+		f->msg.fn = on_stop_stream;
+		wf_send(home, &f->msg);
+	}
+	wf_park(w, me, WF_WAIT_HARD, &f->lock);
+}
+
+static void await_end(struct wf_worker *w, struct wf_co *me, struct wf_fd *f)
 {
 	bool chain = false;
 
@@ -88,7 +118,7 @@ static int close_here(struct wf_worker *w, struct wf_co *me, struct wf_fd *f)
 		wf_spin_lock(&f->lock);
 		if (!in_use(f))
 			break;
-		wf_fd_await_end(w, me, f);
+		await_end(w, me, f);
 	}
 	wf_stream_drop(&w->ring, f);
 	f->state = 0;

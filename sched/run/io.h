@@ -8,8 +8,8 @@
 /* End of a use that wf_fd_use() began; wakes a closer that waits for it. */
 void wf_fd_done(struct wf_fd *f);
 
-/* f locked, its stream armed: ask home to end it, and park the caller until it has.
- * Releases the lock. Cannot be cancelled. */
-void wf_fd_await_end(struct wf_worker *w, struct wf_co *me, struct wf_fd *f);
+/* f locked and counted, its stream armed, no releaser: ask home to end it, and park the
+ * caller until there is news. Releases the lock. Cannot be cancelled. */
+void wf_fd_await_stream_end(struct wf_worker *w, struct wf_co *me, struct wf_fd *f);
 
 #endif

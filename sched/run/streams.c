@@ -259,17 +259,24 @@ ssize_t wf_release(int fd, void *buf, size_t len)
 		return wf_no_coroutine();
 	if (!f)
 		return fd < 0 ? -EBADF : 0;
-	for (;;) {
+	ssize_t res = wf_fd_use(f); /* a closer waits for us */
+
+	while (!res) {
 		w = wf_worker_self();
 		wf_spin_lock(&f->lock);
-		ssize_t res = f->waiter || f->closer ? -EBUSY : 0;
+		if (wf_atomic_load_seq(&f->refs) & WF_FD_CLOSING) /* FD2 */
+			res = -EBADF;
+		else if (f->waiter || f->releaser)
+			res = -EBUSY;
 		if (!res && f->state & WF_FD_ARMED) {
-			wf_fd_await_end(w, me, f);
+			wf_fd_await_stream_end(w, me, f);
 			continue;
 		}
 		if (!res)
 			res = take_back(w, f, buf, len);
 		wf_spin_unlock(&f->lock);
-		return res;
+		break;
 	}
+	wf_fd_done(f);
+	return res;
 }
