@@ -24,7 +24,9 @@ int weft_bind(int fd, const struct sockaddr *addr, socklen_t len)
 
 int weft_listen(int fd, int backlog)
 {
-	return RESULT(listen(fd, backlog));
+	int rc = RESULT(listen(fd, backlog));
+
+	return rc ? rc : wf_listening(fd);
 }
 
 int weft_setsockopt(int fd, int level, int name, const void *val, socklen_t len)

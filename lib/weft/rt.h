@@ -17,8 +17,8 @@ struct weft_options {
 	unsigned workers;   /* WEFT_WORKERS: threads; 0: one per allowed core, at most
 			       the CPU quota of the cgroup, rounded up */
 	unsigned stack_kib; /* WEFT_STACK_KIB: default stack of a coroutine; 64 */
-	unsigned max_coroutines; /* WEFT_MAX_COROUTINES: spawn then gives -EAGAIN; 4194304
-				  */
+	unsigned max_coroutines; /* WEFT_MAX_COROUTINES: spawn then gives -EAGAIN; up to a
+				    quarter may lie in pools of other workers; 4194304 */
 	unsigned sq_entries;     /* WEFT_SQ_ENTRIES: submission queue of a ring; 256 */
 	unsigned recv_buffers;   /* WEFT_RECV_BUFFERS: receive buffers a worker; 1024 */
 	unsigned recv_buffer_bytes; /* WEFT_RECV_BUFFER_BYTES: size of each; 2048 */

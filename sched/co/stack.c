@@ -73,6 +73,13 @@ void wf_stacks_init(unsigned long max_coroutines, bool guard_install)
 	g.guard_install = guard_install;
 }
 
+unsigned wf_pool_max(unsigned long max_coroutines, unsigned n_workers)
+{
+	unsigned long part = max_coroutines / 4 / n_workers;
+
+	return part < WF_POOL_MAX ? (unsigned)part : WF_POOL_MAX;
+}
+
 int wf_stack_class(size_t bytes)
 {
 	if (bytes > slot_bytes(WF_STACK_CLASSES - 1))
@@ -183,7 +190,8 @@ static int refill(struct wf_pool *pool, unsigned class)
 	int rc = 0;
 
 	wf_spin_lock(&g.lock);
-	for (unsigned n = 0; n < BATCH && (g.free[class] || !n); n++) {
+	unsigned most = pool->max / 2 < BATCH ? pool->max / 2 : BATCH;
+	for (unsigned n = 0; !n || (n < most && g.free[class]); n++) {
 		struct wf_co *co;
 		rc = take_one(class, &co);
 		if (rc)
@@ -224,7 +232,7 @@ void wf_co_give_slow(struct wf_pool *pool, struct wf_co *co)
 {
 	wf_spin_lock(&g.lock);
 	give_one(co);
-	for (unsigned n = 0; pool && n < 2 * BATCH; n++) {
+	for (unsigned n = 0; pool && n < pool->max / 2; n++) {
 		struct wf_co *more = pool->free[co->class];
 		pool->free[co->class] = more->next;
 		pool->n_free[co->class]--;

@@ -28,6 +28,7 @@ enum {
 struct wf_pool {
 	struct wf_co *free[WF_STACK_CLASSES];
 	unsigned n_free[WF_STACK_CLASSES];
+	unsigned max; /* of each class; the rest goes to the common pool */
 };
 
 /* Called at runtime start and stop, with no coroutine alive. */
@@ -42,6 +43,10 @@ int wf_co_take_slow(struct wf_pool *pool, unsigned class, struct wf_co **ret_co)
 void wf_co_give_slow(struct wf_pool *pool, struct wf_co *co);
 
 enum { WF_POOL_MAX = 256 };
+
+/* The size of a worker's pool: so that what lies in those of others is at most a quarter of
+ * the limit. */
+unsigned wf_pool_max(unsigned long max_coroutines, unsigned n_workers);
 
 /* Take a coroutine object with a stack of that class. -ENOMEM, or -EAGAIN at the limit. */
 static inline int wf_co_take(struct wf_pool *pool, unsigned class, struct wf_co **ret_co)
@@ -65,7 +70,7 @@ static inline void wf_co_give(struct wf_pool *pool, struct wf_co *co)
 	wf_atomic_store_relaxed(&co->gen,
 				(uint16_t)(co->gen + 1)); /* CN1 relaxed: owner's */
 	wf_atomic_store_relaxed(&co->dead, (uint8_t)1);   /* CN1 relaxed: owner's */
-	if (wf_unlikely(!pool || pool->n_free[co->class] >= WF_POOL_MAX)) {
+	if (wf_unlikely(!pool || pool->n_free[co->class] >= pool->max)) {
 		wf_co_give_slow(pool, co);
 		return;
 	}

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdlib.h>
 
 #include "../base/sys.h"
@@ -59,6 +60,20 @@ void wf_fd_table_fini(void)
 	}
 }
 
+int wf_fd_lock_open(struct wf_fd *f)
+{
+	for (;;) {
+		wf_spin_lock(&f->lock);
+		uint32_t refs = wf_atomic_load_seq(&f->refs); /* FD2 */
+		if (wf_likely(!(refs & WF_FD_CLOSING)))
+			return 0;
+		wf_spin_unlock(&f->lock);
+		if (!(refs & WF_FD_GONE))
+			return -EBADF;
+		sched_yield();
+	}
+}
+
 /* lock held. Nothing of an earlier life is left. */
 static bool idle(struct wf_fd *f)
 {
@@ -72,6 +87,8 @@ static bool begin_life(int fd, bool stream)
 
 	if (!f)
 		return false;
+	while (wf_atomic_load_seq(&f->refs) & WF_FD_GONE) /* FD2 */
+		sched_yield();
 	wf_spin_lock(&f->lock);
 	bool ok = idle(f);
 	if (ok) {
@@ -110,11 +127,16 @@ int wf_fd_use(struct wf_fd *f)
 {
 	if (!f)
 		return 0;
-	uint32_t old = wf_atomic_add_seq(&f->refs, 1u); /* FD2 */
+	for (;;) {
+		uint32_t old = wf_atomic_add_seq(&f->refs, 1u); /* FD2 */
 
-	if (wf_likely(!(old & WF_FD_CLOSING)))
-		return 0;
-	return -EBADF; /* the caller must still wf_fd_unuse() */
+		if (wf_likely(!(old & WF_FD_CLOSING)))
+			return 0;
+		if (!(old & WF_FD_GONE))
+			return -EBADF;           /* the caller must still wf_fd_unuse() */
+		wf_atomic_sub_seq(&f->refs, 1u); /* FD2 */
+		sched_yield();
+	}
 }
 
 bool wf_fd_unuse(struct wf_fd *f)

@@ -12,6 +12,8 @@
  * FD2  refs: add_seq in wf_fd_use, then look for CLOSING  <->  or_seq of CLOSING in
  * close, then look at the count. Either the user sees CLOSING and backs off, or the
  * closer sees the user and waits: no request is in flight when the number is given back.
+ * or_seq of GONE before close(2), and_seq after it: who meets GONE waits that long, since
+ * the number may have been given out anew already.
  * FD3  chunks: cas_seq publishes a zeroed chunk  <->  load_acquire in wf_fd_peek.
  */
 #ifndef WF_RING_FD_H
@@ -40,8 +42,9 @@ enum wf_fd_state {
 };
 
 #define WF_FD_CLOSING (1u << 31)
+#define WF_FD_GONE    (1u << 30) /* nothing of ours is left, close(2) is under way */
 
-enum wf_want { WF_WANT_BYTES, WF_WANT_READABLE, WF_WANT_CONNECTION };
+enum wf_want { WF_WANT_BYTES, WF_WANT_PEEK, WF_WANT_READABLE, WF_WANT_CONNECTION };
 
 /* What somebody wants of a stream. */
 struct wf_want_what {
@@ -136,6 +139,9 @@ static inline struct wf_fd *wf_fd_get(int fd)
  * a duplicate under another number. -EMFILE, -ENOMEM: fd was closed.
  */
 int wf_fd_born(int fd, bool stream);
+
+/* Lock, if it is open: 0, or -EBADF without the lock. */
+int wf_fd_lock_open(struct wf_fd *f);
 
 /* Count a call op in flight. -EBADF: being closed. NULL entries are not counted. */
 int wf_fd_use(struct wf_fd *f);

@@ -10,6 +10,8 @@
 
 #define RES_IS_FD   WF_OP_RES_IS_FD
 #define RESTARTABLE WF_OP_RESTARTABLE
+#define READS       WF_OP_READS
+#define WRITES      WF_OP_WRITES
 #define FILLS       WF_OP_FILLS
 #define FILLS_STATX WF_OP_FILLS_STATX
 

@@ -59,6 +59,16 @@ static size_t consume(struct wf_ring *here, struct wf_fd *f, char *buf, size_t l
 	return done;
 }
 
+static size_t peek(const struct wf_fd *f, void *buf, size_t len)
+{
+	const struct wf_bufs *b = &f->home->bufs;
+	const struct wf_buf *info = &b->info[f->first];
+	size_t n = info->len < len ? info->len : len;
+
+	memcpy(buf, wf_bufs_data(b, f->first), n);
+	return n;
+}
+
 /* Queued connections, f locked: a list through their own entries. */
 
 static void queue_connection(struct wf_fd *f, int fd)
@@ -107,13 +117,16 @@ static ssize_t take_error(struct wf_fd *f)
 ssize_t wf_stream_take(struct wf_ring *here, struct wf_fd *f,
 		       const struct wf_want_what *w)
 {
-	if (w->want == WF_WANT_CONNECTION && f->conn_first >= 0)
-		return take_connection(f);
-	if (w->want == WF_WANT_BYTES && f->first != WF_BUF_NONE)
-		return (ssize_t)consume(here, f, w->buf, w->len);
-	if (w->want == WF_WANT_READABLE &&
-	    (f->first != WF_BUF_NONE || f->state & WF_FD_EOF))
+	bool some = f->first != WF_BUF_NONE || f->conn_first >= 0;
+
+	if (w->want == WF_WANT_READABLE && (some || f->state & WF_FD_EOF))
 		return POLLIN | (f->state & WF_FD_EOF ? POLLRDHUP : 0);
+	if (some && w->want == WF_WANT_BYTES)
+		return (ssize_t)consume(here, f, w->buf, w->len);
+	if (some && w->want == WF_WANT_PEEK)
+		return (ssize_t)peek(f, w->buf, w->len);
+	if (some)
+		return take_connection(f);
 	if (f->state & WF_FD_EOF)
 		return 0;
 	return f->err ? take_error(f) : -EAGAIN;
@@ -226,7 +239,7 @@ static void got_connection(struct wf_ring *r, struct wf_fd *f, int fd)
 	if (f->waiter) {
 		struct wf_co *co = claim_waiter(f);
 		if (co) {
-			co->result = take_connection(f);
+			co->result = (int32_t)wf_stream_take(r, f, &f->what);
 			wf_ring_ready(r, co);
 		}
 	}
@@ -234,20 +247,33 @@ static void got_connection(struct wf_ring *r, struct wf_fd *f, int fd)
 		wf_stream_stop(r, f);
 }
 
+/* The waiter has to do without the stream. The descriptor is counted for it: the number may
+ * not come to mean another connection until it has. */
+static void send_away(struct wf_ring *r, struct wf_fd *f)
+{
+	struct wf_co *co = claim_waiter(f);
+
+	if (!co)
+		return;
+	int rc = wf_fd_use(f);
+	wf_bug(rc != 0); /* a closer would have taken the waiter away */
+	co->result = -ENOBUFS;
+	wf_ring_ready(r, co);
+}
+
 /* The last completion was seen; res is its result. */
 static void ended(struct wf_ring *r, struct wf_fd *f, int res)
 {
 	f->state &= (uint16_t) ~(WF_FD_ARMED | WF_FD_CANCELLING);
 	r->in_flight--;
-	if (f->closer || f->releaser) {
-		wf_fd_wake_closer(r, f);
-	} else if (f->waiter) {
-		ssize_t got = wf_stream_take(r, f, &f->what);
-		if (got != -EAGAIN)
-			wf_stream_wake(r, f, got);
-		else if (res == -ENOBUFS || !wf_stream_want(r, f))
-			wf_stream_wake(r, f, -ENOBUFS);
-	}
+	wf_fd_wake_closer(r, f);
+	if (!f->waiter)
+		return;
+	ssize_t got = wf_stream_take(r, f, &f->what);
+	if (got != -EAGAIN)
+		wf_stream_wake(r, f, got);
+	else if (res == -ENOBUFS || !wf_stream_want(r, f))
+		send_away(r, f);
 }
 
 static void starved(struct wf_ring *r)

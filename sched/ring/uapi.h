@@ -27,8 +27,9 @@ static_assert(sizeof(struct io_uring_cqe) == 16, "cqe layout");
 enum wf_ud {
 	WF_UD_OP = 0,     /* struct wf_op, on a parked coroutine's stack */
 	WF_UD_STREAM = 1, /* struct wf_fd with generation */
-	WF_UD_WAKE = 2,   /* a message, or the eventfd: look at the inbox */
-	WF_UD_NONE = 3,   /* nobody waits: the result of a cancel */
+	WF_UD_WAKE = 2,   /* the eventfd: look at the inbox */
+	WF_UD_NONE = 3,   /* nobody waits: a message that wakes, the result of a cancel */
+	WF_UD_RELAY = 4,  /* struct wf_ring that a message was sent to */
 	WF_UD_MASK = 7,
 };
 

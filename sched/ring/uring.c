@@ -90,10 +90,11 @@ static int setup(struct wf_ring *r, unsigned entries)
 	return rc;
 }
 
-/* We store only the tail at submission, so the index array is the identity, once. */
+/* We store only the tail at submission, so the index array is the identity, once. Newer
+ * liburing has none. */
 static void fill_index_array(struct io_uring_sq *sq)
 {
-	for (unsigned i = 0; i < sq->ring_entries; i++)
+	for (unsigned i = 0; sq->array && i < sq->ring_entries; i++)
 		sq->array[i] = i;
 }
 
@@ -314,9 +315,18 @@ static void reap_stream(struct wf_ring *r, const struct io_uring_cqe *cqe)
 
 static void reap_wake(struct wf_ring *r, const struct io_uring_cqe *cqe)
 {
-	if (r->wake_fd >= 0 && cqe->user_data & WF_UD_MASK &&
-	    !(cqe->flags & IORING_CQE_F_MORE))
+	if (!(cqe->flags & IORING_CQE_F_MORE))
 		r->wake_armed = false;
+}
+
+static void ring_eventfd(const struct wf_ring *target)
+{
+	const uint64_t one = 1;
+
+	if (write(target->wake_fd, &one, sizeof(one)) < 0) {
+		/* EAGAIN: the counter is full of wakes that were not seen yet */
+		wf_bug(errno != EAGAIN);
+	}
 }
 
 static void reap_one(struct wf_ring *r, const struct io_uring_cqe *cqe)
@@ -330,6 +340,10 @@ static void reap_one(struct wf_ring *r, const struct io_uring_cqe *cqe)
 		break;
 	case WF_UD_WAKE:
 		reap_wake(r, cqe);
+		break;
+	case WF_UD_RELAY:
+		if (cqe->res < 0)
+			ring_eventfd(target_of(cqe));
 		break;
 	default:
 		break;
@@ -449,31 +463,43 @@ static void arm_eventfd(struct wf_ring *r)
 	r->wake_armed = true;
 }
 
+/* A message that fails is made good by the eventfd, which is there in this case. */
 static void wake_by_message(struct wf_ring *target, struct wf_ring *from)
 {
 	struct io_uring_sqe *sqe = get_quiet_sqe(from);
 
 	sqe->opcode = IORING_OP_MSG_RING;
 	sqe->fd = target->ur.ring_fd;
-	sqe->off = WF_UD_WAKE;
-	submit_only(from);
+	sqe->off = WF_UD_NONE;
+	sqe->user_data = (uint64_t)(uintptr_t)target | WF_UD_RELAY;
+	if (submit_only(from) < 0)
+		ring_eventfd(target);
+}
+
+/* The kernel may have no memory for a message just now: then it is sent again, since
+ * nobody else would wake the target. -EOVERFLOW: it has completions to wake up for. */
+static void wake_by_call(struct wf_ring *target)
+{
+	struct io_uring_sqe sqe = {.opcode = IORING_OP_MSG_RING,
+				   .fd = target->ur.ring_fd,
+				   .off = WF_UD_NONE};
+	int rc;
+
+	while ((rc = wf_sys.ring_register(-1, WF_REGISTER_SEND_MSG_RING, &sqe, 1)) < 0 &&
+	       rc != -EOVERFLOW) {
+		wf_bug(rc != -ENOMEM && rc != -EAGAIN && rc != -EINTR);
+		sched_yield();
+	}
 }
 
 static void uring_wake(struct wf_ring *target, struct wf_ring *from)
 {
-	const uint64_t one = 1;
-
-	if (wf_has(WF_FEAT_MSG_RING_SYNC)) {
-		struct io_uring_sqe sqe = {.opcode = IORING_OP_MSG_RING,
-					   .fd = target->ur.ring_fd,
-					   .off = WF_UD_WAKE};
-		wf_sys.ring_register(-1, WF_REGISTER_SEND_MSG_RING, &sqe, 1);
-	} else if (wf_has(WF_FEAT_MSG_RING) && from) {
+	if (wf_has(WF_FEAT_MSG_RING_SYNC))
+		wake_by_call(target);
+	else if (wf_has(WF_FEAT_MSG_RING) && from)
 		wake_by_message(target, from);
-	} else if (write(target->wake_fd, &one, sizeof(one)) < 0) {
-		/* EAGAIN: the counter is full of wakes that were not seen yet */
-		wf_bug(errno != EAGAIN);
-	}
+	else
+		ring_eventfd(target);
 }
 
 const struct wf_engine wf_engine_uring = {

@@ -97,14 +97,28 @@ static bool in_use(struct wf_fd *f)
 /* Take part in nothing more: 0, or -EBADF when somebody else is closing it. */
 static int begin_close(struct wf_worker *w, struct wf_fd *f)
 {
-	wf_spin_lock(&f->lock);
-	uint32_t old = wf_atomic_or_seq(&f->refs, WF_FD_CLOSING); /* FD2 */
-	if (!(old & WF_FD_CLOSING) && f->waiter) {
-		if (w)
-			wf_stream_wake(&w->ring, f, -EBADF);
-	}
+	int rc = wf_fd_lock_open(f);
+
+	if (rc)
+		return rc;
+	wf_atomic_or_seq(&f->refs, WF_FD_CLOSING); /* FD2 */
+	wf_stream_wake(&w->ring, f, -EBADF);
 	wf_spin_unlock(&f->lock);
-	return old & WF_FD_CLOSING ? -EBADF : 0;
+	return 0;
+}
+
+/* f locked, CLOSING, not in use. Releases the lock. */
+static int give_back(struct wf_fd *f)
+{
+	f->state = 0;
+	f->err = 0;
+	f->home = NULL;
+	wf_atomic_or_seq(&f->refs, WF_FD_CLOSING | WF_FD_GONE); /* FD2 */
+	wf_spin_unlock(&f->lock);
+	int rc = wf_sys.close(f->fd);
+
+	wf_atomic_and_seq(&f->refs, ~(WF_FD_CLOSING | WF_FD_GONE)); /* FD2 */
+	return rc;
 }
 
 static int close_here(struct wf_worker *w, struct wf_co *me, struct wf_fd *f)
@@ -121,12 +135,7 @@ static int close_here(struct wf_worker *w, struct wf_co *me, struct wf_fd *f)
 		await_end(w, me, f);
 	}
 	wf_stream_drop(&w->ring, f);
-	f->state = 0;
-	f->err = 0;
-	f->home = NULL;
-	wf_atomic_store_seq(&f->refs, 0u); /* FD2 */
-	wf_spin_unlock(&f->lock);
-	return wf_sys.close(f->fd);
+	return give_back(f);
 }
 
 static int close_entry(void *fd)
@@ -137,17 +146,16 @@ static int close_entry(void *fd)
 /* A plain thread closes through a coroutine if there is anything to wait for. */
 static int close_foreign(struct wf_fd *f, int fd)
 {
+	uint32_t none = 0;
 	void *co;
-	int rc, status = 0;
+	int status = 0, rc = wf_fd_lock_open(f);
 
-	wf_spin_lock(&f->lock);
-	bool busy = f->waiter || f->n_held || f->state & (WF_FD_ARMED | WF_FD_CHAIN) ||
-		    wf_atomic_load_seq(&f->refs); /* FD2 */
-	if (!busy)
-		f->state = 0;
+	if (rc)
+		return rc;
+	if (!(f->n_held || f->state & (WF_FD_ARMED | WF_FD_CHAIN)) &&
+	    wf_atomic_cas_seq(&f->refs, &none, WF_FD_CLOSING)) /* FD2 */
+		return give_back(f);
 	wf_spin_unlock(&f->lock);
-	if (!busy)
-		return wf_sys.close(fd);
 	rc = wf_spawn(close_entry, (void *)(intptr_t)fd, NULL, &co);
 	if (!rc)
 		rc = wf_join(co, &status);

@@ -6,12 +6,18 @@
  * make work for it come from there. Work is stolen only from a queue that its owner has not
  * emptied for WF_STALE_NS, since a coroutine whose bytes arrive on another ring costs both
  * workers. So that such a queue is noticed, one idle worker is the sentinel and looks every
- * millisecond while others are awake; when all sleep it sleeps too, without a timeout.
+ * millisecond while others are awake; when all sleep it sleeps too, without a timeout. It
+ * may be called away by work of its own: therefore one other idle worker at least looks now
+ * and then whether somebody is on watch (the relief).
  *
  * WA1  StoreLoad: set `unwatched`, then look whether others are awake (who goes to sleep
  *      without a sentinel on duty)  <->  clear one's own `sleeping`, and at each push look
  *      at `unwatched` (who is awake). Either the sleeper stays on watch, or the first push
- *      calls somebody: no queue is left behind a hog with nobody looking.
+ *      calls somebody: no queue is left behind a hog with nobody looking. relief: counted up
+ *      before a sleep that ends by itself  <->  read by the sentinel that leaves, after it
+ *      gave up its place. A sleeper that it does not see finds the place free, or is called.
+ *      called: set before the wake-up  <->  read after it: who has work of its own passes
+ *      the call on.
  */
 #include "worker.h"
 
@@ -37,8 +43,10 @@ static void call_thief(struct wf_worker *w)
 	for (unsigned i = 1; i < wf_rt.n_workers; i++) {
 		struct wf_worker *t = wf_rt.workers[(w->id + i) % wf_rt.n_workers];
 
-		if (!wf_atomic_load_seq(&t->sleeping) ||   /* ID1 */
-		    !wf_atomic_xchg_seq(&t->sleeping, 0u)) /* ID1: one sender wakes */
+		if (!wf_atomic_load_seq(&t->sleeping)) /* ID1 */
+			continue;
+		wf_atomic_store_seq(&t->called, 1u);       /* WA1 */
+		if (!wf_atomic_xchg_seq(&t->sleeping, 0u)) /* ID1: one sender wakes */
 			continue;
 		wf_count(&w->count.wakes, 1u); /* statistics: relaxed */
 		t->ring.engine->wake(&t->ring, &w->ring);
@@ -88,33 +96,76 @@ static bool others_awake(const struct wf_worker *w)
 	return false;
 }
 
-/* Whether this worker, about to sleep, is the one to keep watch. */
-static bool become_sentinel(struct wf_worker *w)
+/* What a worker that is about to sleep does besides. */
+enum duty {
+	OFF,    /* all sleep: nothing until something comes */
+	RELIEF, /* look now and then whether the sentinel has found other work */
+	WATCH,
+};
+
+static enum duty take_duty(struct wf_worker *w)
 {
 	uint32_t none = 0;
 
-	wf_atomic_store_seq(&wf_rt.unwatched, 1u);                              /* WA1 */
-	if (!others_awake(w) || !wf_atomic_cas_seq(&wf_rt.sentinel, &none, 1u)) /* WA1 */
-		return false;
-	wf_atomic_store_seq(&wf_rt.unwatched, 0u); /* WA1 */
-	return true;
-}
-
-static void leave_watch(void)
-{
-	wf_atomic_store_seq(&wf_rt.sentinel, 0u);  /* WA1 */
+	if (wf_rt.n_workers == 1)
+		return OFF;
 	wf_atomic_store_seq(&wf_rt.unwatched, 1u); /* WA1 */
+	if (!others_awake(w))
+		return OFF;
+	if (!wf_atomic_cas_seq(&wf_rt.sentinel, &none, 1u)) /* WA1 */
+		return RELIEF;
+	wf_atomic_store_seq(&wf_rt.unwatched, 0u); /* WA1 */
+	return WATCH;
 }
 
-static uint64_t sleep_ns(struct wf_worker *w, bool sentinel)
+/* About to be busy, perhaps for long: if no sleeper will look by itself, call one. */
+static void pass_on_watch(struct wf_worker *w)
 {
+	if (!wf_atomic_load_seq(&wf_rt.relief)) /* WA1 */
+		call_thief(w);
+}
+
+static bool work_came(struct wf_worker *w)
+{
+	return w->ring.ready || !wf_inbox_empty(&w->inbox) ||
+	       wf_timers_next(&w->timers) <= wf_clock_ns();
+}
+
+static void end_duty(struct wf_worker *w, enum duty duty)
+{
+	bool called = wf_atomic_load_seq(&w->called); /* WA1 */
+
+	if (called)
+		wf_atomic_store_seq(&w->called, 0u); /* WA1 */
+	if (duty == RELIEF)
+		wf_atomic_sub_seq(&wf_rt.relief, 1u); /* WA1 */
+	if (duty == WATCH) {
+		wf_atomic_store_seq(&wf_rt.sentinel, 0u);  /* WA1 */
+		wf_atomic_store_seq(&wf_rt.unwatched, 1u); /* WA1 */
+	}
+	if ((called || duty == WATCH) && work_came(w))
+		pass_on_watch(w);
+}
+
+static uint64_t sleep_ns(struct wf_worker *w, enum duty duty)
+{
+	const uint64_t longest[] = {
+		[OFF] = WF_NEVER, [RELIEF] = WF_RELIEF_NS, [WATCH] = WF_SENTINEL_NS};
 	uint64_t next = wf_timers_next(&w->timers), ns = WF_NEVER;
 
 	if (next != WF_NEVER)
 		ns = next > w->now ? next - w->now : 0;
-	if (sentinel && ns > WF_SENTINEL_NS)
-		ns = WF_SENTINEL_NS;
-	return ns;
+	return ns < longest[duty] ? ns : longest[duty];
+}
+
+static void sleep_in_ring(struct wf_worker *w)
+{
+	enum duty duty = take_duty(w);
+
+	if (duty == RELIEF)
+		wf_atomic_add_seq(&wf_rt.relief, 1u); /* WA1 */
+	w->ring.engine->poll(&w->ring, sleep_ns(w, duty));
+	end_duty(w, duty);
 }
 
 /* Sleep until a completion, a message or the nearest timer; or return something stolen.
@@ -127,14 +178,13 @@ struct wf_co *wf_idle(struct wf_worker *w)
 		w->now = wf_clock_ns();
 	struct wf_co *co = alone ? NULL : steal(w);
 
-	if (co)
+	if (co) {
+		pass_on_watch(w);
 		return co;
+	}
 	wf_atomic_store_seq(&w->sleeping, 1u); /* ID1 */
 	if (wf_inbox_empty(&w->inbox)) {       /* ID1 */
-		bool sentinel = !alone && become_sentinel(w);
-		w->ring.engine->poll(&w->ring, sleep_ns(w, sentinel));
-		if (sentinel)
-			leave_watch();
+		sleep_in_ring(w);
 	} else {
 		w->ring.engine->poll(&w->ring, 0);
 	}

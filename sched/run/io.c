@@ -39,27 +39,51 @@ static int32_t run(struct wf_op *op, struct wf_co *me)
 	return op->res;
 }
 
-/* Some kernels let EAGAIN through where the descriptor is O_NONBLOCK: wait, try again. */
-static int32_t run_until_done(struct wf_op *op, struct wf_co *me)
+static bool closing(const struct wf_fd *f)
 {
-	const bool restartable = wf_op_rows[op->code].flags & WF_OP_RESTARTABLE;
-	const bool reads = op->code == WF_OP_RECV || op->code == WF_OP_READ ||
-			   op->code == WF_OP_ACCEPT;
+	return f && wf_atomic_load_seq(&f->refs) & WF_FD_CLOSING; /* FD2 */
+}
 
-	for (;;) {
-		int32_t res = run(op, me);
+static bool stopped(const struct wf_co *me, const struct wf_fd *f)
+{
+	return closing(f) || wf_verdict(me);
+}
 
-		if (res == -EINTR && restartable && !wf_verdict(me))
-			continue;
-		if (res != -EAGAIN || op->flags & MSG_DONTWAIT)
-			return res;
-		struct wf_op poll = {.code = WF_OP_POLL,
-				     .fd = op->fd,
-				     .flags = reads ? POLLIN : POLLOUT};
-		res = run(&poll, me);
-		if (res < 0)
-			return res;
+/* Whether nothing was done and the op may begin anew. */
+static bool ends_early(const struct wf_op *op, unsigned flags, int32_t res)
+{
+	if (res == -EINTR)
+		return flags & WF_OP_RESTARTABLE;
+	return res == -EAGAIN && flags & (WF_OP_READS | WF_OP_WRITES) &&
+	       !(op->flags & MSG_DONTWAIT);
+}
+
+/*
+ * Some kernels let EAGAIN through where the descriptor is O_NONBLOCK: wait, try again.
+ * Nothing is begun anew on a descriptor that is being closed: the closer's request to
+ * cancel may have come by already.
+ */
+static int32_t run_until_done(struct wf_op *op, struct wf_co *me, const struct wf_fd *f)
+{
+	const unsigned flags = wf_op_rows[op->code].flags;
+	struct wf_op poll = {.code = WF_OP_POLL,
+			     .fd = op->fd,
+			     .flags = flags & WF_OP_READS ? POLLIN : POLLOUT};
+	int32_t res = run(op, me);
+
+	while (wf_unlikely(ends_early(op, flags, res))) {
+		if (stopped(me, f))
+			return -ECANCELED;
+		if (res == -EAGAIN) {
+			int32_t rc = run(&poll, me);
+			if (rc < 0 && rc != -EINTR)
+				return rc;
+			if (stopped(me, f))
+				return -ECANCELED;
+		}
+		res = run(op, me);
 	}
+	return res;
 }
 
 /* Why an op was cancelled: by us, by time, or because its descriptor was closed. */
@@ -69,9 +93,7 @@ static int32_t cancelled(const struct wf_co *me, struct wf_fd *f)
 
 	if (rc)
 		return rc;
-	return f && wf_atomic_load_seq(&f->refs) & WF_FD_CLOSING /* FD2 */
-		       ? -EBADF
-		       : -ECANCELED;
+	return closing(f) ? -EBADF : -ECANCELED;
 }
 
 /* Whether op.fd is what the op works on, rather than a directory to start from. */
@@ -111,7 +133,7 @@ ssize_t wf_call(struct wf_op *op)
 
 	if (wf_unlikely(res))
 		return res;
-	res = run_until_done(op, me);
+	res = run_until_done(op, me, f);
 	if (wf_unlikely(res == -ECANCELED))
 		res = cancelled(me, f);
 	wf_fd_done(f);
@@ -131,18 +153,17 @@ ssize_t wf_call_all(struct wf_op *op, size_t len)
 		return res;
 	for (;;) {
 		op->len = (uint32_t)(len - done < INT32_MAX ? len - done : INT32_MAX);
-		res = run_until_done(op, me);
+		res = run_until_done(op, me, f);
 		if (wf_unlikely(res <= 0))
 			break;
 		done += (size_t)res;
 		if (wf_likely(done == len))
 			break;
 		op->addr += (uint32_t)res;
-		res = wf_atomic_load_seq(&f->refs) & WF_FD_CLOSING /* FD2 */
-			      ? -EBADF
-			      : wf_verdict(me);
-		if (res)
+		if (stopped(me, f)) {
+			res = -ECANCELED;
 			break;
+		}
 	}
 	if (wf_unlikely(res == -ECANCELED))
 		res = cancelled(me, f);

@@ -258,7 +258,7 @@ static int start(const struct wf_conf *conf)
 		return rc;
 	}
 	wf_rt.foreign_spawned = 0;
-	wf_rt.sentinel = wf_rt.unwatched = 0;
+	wf_rt.sentinel = wf_rt.unwatched = wf_rt.relief = 0;
 	wf_atomic_store_seq(&wf_rt.phase, (uint32_t)WF_STARTING); /* RT1 */
 	rc = open_all();
 	if (rc) {

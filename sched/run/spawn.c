@@ -101,14 +101,17 @@ static inline __attribute__((always_inline)) void end(struct wf_worker *w,
 	wf_atomic_store_relaxed(&co->due,
 				WF_NEVER); /* TM1 relaxed: a late timer is harmless */
 	wf_spin_lock(&co->join_lock);
-	struct wf_co *joiner = claim_joiner(w, co);
+	struct wf_co *next = claim_joiner(w, co);
 
-	if (joiner && wf_unlikely(--w->budget <= 0)) {
-		wf_ready(w, joiner);
-		joiner = NULL;
+	if (wf_unlikely(--w->budget <= 0)) {
+		if (next)
+			wf_ready(w, next);
+		next = NULL; /* the loop looks at the ring */
+	} else if (!next) {
+		next = wf_next(w);
 	}
 	w->publish = publish_exit;
-	wf_switch_to(w, co, joiner ? joiner : wf_next(w), true);
+	wf_switch_to(w, co, next, true);
 }
 
 void wf_co_main(void *arg)
@@ -276,9 +279,9 @@ static int join_thread(struct wf_co *co, int *ret_status)
 	struct thread_waiter t = {0};
 
 	wf_spin_lock(&co->join_lock);
-	if (co->done)
+	bool busy = co->joiner; /* done or not: the result is its */
+	if (!busy && co->done)
 		return finish_join(NULL, co, ret_status);
-	bool busy = co->joiner;
 	if (!busy)
 		co->joiner = (void *)((uintptr_t)&t | 1);
 	wf_spin_unlock(&co->join_lock);
@@ -293,10 +296,6 @@ static int join_thread(struct wf_co *co, int *ret_status)
 /* join_lock held and released. */
 static int park_for_join(struct wf_worker *w, struct wf_co *me, struct wf_co *co)
 {
-	if (co->joiner) {
-		wf_spin_unlock(&co->join_lock);
-		return -EBUSY;
-	}
 	co->joiner = me;
 	co->joiner_word = wf_co_next_word(me, WF_WAIT_JOIN);
 	me->wait_obj = co;
@@ -310,6 +309,10 @@ static int join_coroutine(struct wf_worker *w, struct wf_co *me, struct wf_co *c
 
 	while (!rc) {
 		wf_spin_lock(&co->join_lock);
+		if (co->joiner && co->joiner != me) { /* the result is its */
+			wf_spin_unlock(&co->join_lock);
+			return -EBUSY;
+		}
 		if (co->done)
 			return finish_join(wf_worker_self(), co, ret_status);
 		rc = park_for_join(wf_worker_self(), me, co);
@@ -362,7 +365,7 @@ static int detach(struct wf_worker *w, void *handle)
 	if (wf_co_stale(handle))
 		return -ESRCH;
 	wf_spin_lock(&co->join_lock);
-	int rc = co->detached ? -ESRCH : co->joiner && !co->done ? -EBUSY : 0;
+	int rc = co->detached ? -ESRCH : co->joiner ? -EBUSY : 0;
 	bool done = co->done;
 	if (!rc)
 		co->detached = true;

@@ -11,32 +11,43 @@
 #include "switch.h"
 
 /* f locked. */
-static bool streams(const struct wf_worker *w, const struct wf_fd *f, enum wf_want want)
+static bool streams(const struct wf_worker *w, const struct wf_fd *f)
 {
-	if (want == WF_WANT_CONNECTION)
+	if (f->state & WF_FD_LISTENER)
 		return w->ring.accepts_ahead;
 	if (f->state & (WF_FD_ARMED | WF_FD_EOF) || f->first != WF_BUF_NONE)
 		return true;
 	return (f->state & WF_FD_STREAM) && w->ring.bufs.ring;
 }
 
-/* f locked and released: park until the stream has something. -ENOSYS: it cannot be armed
- * for lack of buffers. */
+/* f locked. To do without the stream the descriptor is counted from here on: its number
+ * cannot come to mean another connection in between. */
+static ssize_t do_without(struct wf_fd *f)
+{
+	ssize_t rc = wf_fd_use(f);
+
+	wf_bug(rc != 0);
+	return -ENOSYS;
+}
+
+/* f locked and released: park until the stream has something. -ENOSYS, counted: it cannot
+ * be armed for lack of buffers. */
 static ssize_t wait_stream(struct wf_worker *w, struct wf_co *me, struct wf_fd *f,
 			   const struct wf_want_what *what)
 {
 	bool busy = f->waiter || f->state & WF_FD_TAKEN;
 
 	if (busy || !wf_stream_want(&w->ring, f)) {
+		ssize_t rc = busy ? -EBUSY : do_without(f);
 		wf_spin_unlock(&f->lock);
-		return busy ? -EBUSY : -ENOSYS;
+		return rc;
 	}
 	wf_fd_set_waiter(f, me, wf_co_next_word(me, WF_WAIT_STREAM), what);
 	me->wait_obj = f;
 	int32_t res = wf_park(w, me, WF_WAIT_STREAM, &f->lock);
 
 	if (res == -ENOBUFS)
-		return -ENOSYS;
+		return -ENOSYS; /* counted by the waker */
 	if (res != WF_ABORTED)
 		return res;
 	res = wf_verdict(me);
@@ -44,7 +55,23 @@ static ssize_t wait_stream(struct wf_worker *w, struct wf_co *me, struct wf_fd *
 		   : -EINTR; /* a timer that came too early: the caller tries again */
 }
 
-/* Returns a result, or -ENOSYS: no stream here, use a call op. */
+/* f locked. A result, -EAGAIN: wait; -ENOSYS, counted: no stream here. */
+static ssize_t look(struct wf_worker *w, struct wf_fd *f, const struct wf_want_what *what,
+		    bool wait)
+{
+	if (f->state & WF_FD_LISTENER &&
+	    (what->want == WF_WANT_BYTES || what->want == WF_WANT_PEEK))
+		return -ENOTCONN;
+	if (!streams(w, f))
+		return do_without(f);
+	ssize_t res = wf_stream_take(&w->ring, f, what);
+
+	/* What an idle stream does not have may still be in the socket. */
+	return res == -EAGAIN && !wait && !(f->state & WF_FD_ARMED) ? do_without(f) : res;
+}
+
+/* Returns a result, or -ENOSYS with the descriptor counted: no stream here, use a call op.
+ */
 static ssize_t from_stream(int fd, const struct wf_want_what *what, bool wait)
 {
 	struct wf_worker *w = wf_worker_self();
@@ -60,13 +87,10 @@ static ssize_t from_stream(int fd, const struct wf_want_what *what, bool wait)
 		return res;
 	do {
 		w = wf_worker_self();
-		wf_spin_lock(&f->lock);
-		if (wf_atomic_load_seq(&f->refs) & WF_FD_CLOSING) /* FD2 */
-			res = -EBADF;
-		else if (!streams(w, f, what->want))
-			res = -ENOSYS;
-		else
-			res = wf_stream_take(&w->ring, f, what);
+		res = wf_fd_lock_open(f);
+		if (wf_unlikely(res))
+			return res;
+		res = look(w, f, what, wait);
 		if (res == -EAGAIN && wait)
 			res = wait_stream(w, me, f, what);
 		else
@@ -75,21 +99,21 @@ static ssize_t from_stream(int fd, const struct wf_want_what *what, bool wait)
 	return res;
 }
 
-/* A receive or accept by a call op, one at a time like those from the stream. */
+/* A receive or accept by a call op, one at a time like those from the stream. The
+ * descriptor is counted, and no longer afterwards. */
 static ssize_t without_stream(struct wf_op *op)
 {
 	struct wf_fd *f = wf_fd_get(op->fd);
-	ssize_t res = wf_fd_use(f); /* to the end: TAKEN is of this life */
 
+	wf_spin_lock(&f->lock);
+	ssize_t res = f->waiter || f->state & WF_FD_TAKEN ? -EBUSY : 0;
+	if (!res)
+		f->state |= WF_FD_TAKEN;
+	wf_spin_unlock(&f->lock);
 	if (!res) {
-		wf_spin_lock(&f->lock);
-		res = f->waiter || f->state & WF_FD_TAKEN ? -EBUSY : 0;
-		if (!res)
-			f->state |= WF_FD_TAKEN;
-		wf_spin_unlock(&f->lock);
-	}
-	if (!res) {
-		res = wf_call(op);
+		do
+			res = wf_call(op);
+		while (res == -ECONNABORTED && op->code == WF_OP_ACCEPT);
 		wf_spin_lock(&f->lock);
 		f->state &= (uint16_t)~WF_FD_TAKEN;
 		wf_spin_unlock(&f->lock);
@@ -98,35 +122,14 @@ static ssize_t without_stream(struct wf_op *op)
 	return res;
 }
 
-static ssize_t peek(int fd, void *buf, size_t len)
-{
-	struct wf_fd *f = wf_fd_get(fd);
-	ssize_t n = -EAGAIN;
-
-	wf_spin_lock(&f->lock);
-	if (f->first != WF_BUF_NONE) {
-		const struct wf_buf *info = &f->home->bufs.info[f->first];
-		n = info->len < len ? (ssize_t)info->len : (ssize_t)len;
-		memcpy(buf, wf_bufs_data(&f->home->bufs, f->first), (size_t)n);
-	} else if (f->state & WF_FD_EOF) {
-		n = 0;
-	} else if (f->err) {
-		n = f->err;
-	}
-	wf_spin_unlock(&f->lock);
-	return n;
-}
-
 ssize_t wf_recv(int fd, void *buf, size_t len, int flags)
 {
-	struct wf_want_what what = {.want = flags & MSG_PEEK ? WF_WANT_READABLE
+	struct wf_want_what what = {.want = flags & MSG_PEEK ? WF_WANT_PEEK
 							     : WF_WANT_BYTES,
 				    .buf = buf,
 				    .len = (uint32_t)(len < INT32_MAX ? len : INT32_MAX)};
 	ssize_t res = from_stream(fd, &what, !(flags & MSG_DONTWAIT));
 
-	if (res >= 0 && flags & MSG_PEEK)
-		return peek(fd, buf, len);
 	if (res != -ENOSYS)
 		return res;
 	struct wf_op op = {.code = WF_OP_RECV,
@@ -164,65 +167,133 @@ ssize_t wf_recv_all(int fd, void *buf, size_t len)
 	return n ? n : (ssize_t)done;
 }
 
-/* The descriptor becomes a listener at its first accept. */
-static int begin_listening(int fd)
+int wf_listening(int fd)
 {
 	struct wf_fd *f = wf_fd_get(fd);
 
 	if (!f)
 		return fd < 0 ? -EBADF : -ENOMEM;
-	wf_spin_lock(&f->lock);
-	if (!(f->state & WF_FD_ARMED))
-		f->state |= WF_FD_LISTENER;
-	int rc = f->state & WF_FD_LISTENER ? 0 : -EINVAL;
+	int rc = wf_fd_lock_open(f);
+	if (rc)
+		return rc;
+	if (!(f->state & (WF_FD_ARMED | WF_FD_LISTENER))) {
+		f->state = (uint16_t)((f->state & ~WF_FD_EOF) | WF_FD_LISTENER);
+		f->err = 0; /* of receives, before it listened */
+	}
+	rc = f->state & WF_FD_LISTENER ? 0 : -EINVAL;
 	wf_spin_unlock(&f->lock);
 	return rc;
-}
-
-static int accept_one(int fd)
-{
-	struct wf_op op = {.code = WF_OP_ACCEPT, .fd = fd};
-	ssize_t res;
-
-	do
-		res = without_stream(&op);
-	while (res == -ECONNABORTED);
-	if (res >= 0)
-		wf_adopt((int)res);
-	return (int)res;
 }
 
 int wf_accept(int fd)
 {
 	struct wf_want_what what = {.want = WF_WANT_CONNECTION};
-	int rc = begin_listening(fd);
+	int rc = wf_listening(fd);
 
 	if (wf_unlikely(rc))
 		return rc;
 	ssize_t res = from_stream(fd, &what, true);
 
-	return res == -ENOSYS ? accept_one(fd) : (int)res;
+	if (res != -ENOSYS)
+		return (int)res;
+	struct wf_op op = {.code = WF_OP_ACCEPT, .fd = fd};
+	res = without_stream(&op);
+	if (res >= 0)
+		wf_adopt((int)res);
+	return (int)res;
+}
+
+/* f counted. Lock it when its stream is at rest; an error is returned without the lock. */
+static int lock_at_rest(struct wf_co *me, struct wf_fd *f)
+{
+	for (;;) {
+		struct wf_worker *w = wf_worker_self();
+		int rc = wf_fd_lock_open(f);
+
+		if (rc)
+			return rc;
+		if (f->waiter || f->releaser || f->state & WF_FD_TAKEN) {
+			wf_spin_unlock(&f->lock);
+			return -EBUSY;
+		}
+		if (!(f->state & WF_FD_ARMED))
+			return 0;
+		wf_fd_await_stream_end(w, me, f);
+	}
+}
+
+/* f counted. POLLIN beside other events: the kernel sees only what was not received ahead,
+ * so that is looked at with the stream at rest. 0: ask the kernel. */
+static int poll_ahead(struct wf_co *me, struct wf_fd *f)
+{
+	struct wf_want_what what = {.want = WF_WANT_READABLE};
+	int rc = lock_at_rest(me, f);
+
+	if (rc)
+		return rc;
+	ssize_t got = wf_stream_take(NULL, f, &what);
+	wf_spin_unlock(&f->lock);
+	return got == -EAGAIN ? 0 : (int)got;
+}
+
+static int poll_many(int fd, short events)
+{
+	struct wf_worker *w = wf_worker_self();
+	struct wf_fd *f = wf_fd_get(fd);
+
+	if (!w || !w->current)
+		return wf_no_coroutine();
+	if (!f)
+		return fd < 0 ? -EBADF : -ENOMEM;
+	int res = (int)wf_may_begin(w, w->current);
+	if (res)
+		return res;
+	res = wf_fd_use(f);
+	if (!res && events & POLLIN)
+		res = poll_ahead(w->current, f);
+	if (!res) {
+		struct wf_op op = {
+			.code = WF_OP_POLL, .fd = fd, .flags = (uint32_t)events};
+		res = (int)wf_call(&op);
+	}
+	wf_fd_done(f);
+	return res;
 }
 
 int wf_poll(int fd, short events)
 {
 	struct wf_want_what what = {.want = WF_WANT_READABLE};
 
-	if (events == POLLIN) {
-		ssize_t res = from_stream(fd, &what, true);
-		if (res != -ENOSYS)
-			return (int)res;
-	}
-	struct wf_op op = {.code = WF_OP_POLL, .fd = fd, .flags = (uint32_t)events};
-	return (int)wf_call(&op);
+	if (events != POLLIN)
+		return poll_many(fd, events);
+	ssize_t res = from_stream(fd, &what, true);
+	if (res != -ENOSYS)
+		return (int)res;
+	struct wf_op op = {.code = WF_OP_POLL, .fd = fd, .flags = POLLIN};
+	res = wf_call(&op);
+	wf_fd_done(wf_fd_get(fd));
+	return (int)res;
+}
+
+bool wf_receives_ahead(int fd)
+{
+	struct wf_fd *f = wf_fd_peek(fd);
+
+	if (!f)
+		return false;
+	wf_spin_lock(&f->lock);
+	bool ahead = f->state & (WF_FD_STREAM | WF_FD_ARMED) || f->first != WF_BUF_NONE;
+	wf_spin_unlock(&f->lock);
+	return ahead;
 }
 
 int wf_adopt(int fd)
 {
-	int type;
-	socklen_t len = sizeof(type);
+	int type, listens;
+	socklen_t len = sizeof(int);
 
-	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len))
+	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) ||
+	    getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len))
 		return -errno;
 	struct wf_fd *f = wf_fd_get(fd);
 	if (!f)
@@ -231,7 +302,7 @@ int wf_adopt(int fd)
 	if (type == SOCK_STREAM)
 		f->state |= WF_FD_STREAM;
 	wf_spin_unlock(&f->lock);
-	return 0;
+	return listens ? wf_listening(fd) : 0;
 }
 
 /* f locked, its stream at rest. Take all of the readahead, or -ENOSPC. */
@@ -261,21 +332,11 @@ ssize_t wf_release(int fd, void *buf, size_t len)
 		return fd < 0 ? -EBADF : 0;
 	ssize_t res = wf_fd_use(f); /* a closer waits for us */
 
-	while (!res) {
-		w = wf_worker_self();
-		wf_spin_lock(&f->lock);
-		if (wf_atomic_load_seq(&f->refs) & WF_FD_CLOSING) /* FD2 */
-			res = -EBADF;
-		else if (f->waiter || f->releaser)
-			res = -EBUSY;
-		if (!res && f->state & WF_FD_ARMED) {
-			wf_fd_await_stream_end(w, me, f);
-			continue;
-		}
-		if (!res)
-			res = take_back(w, f, buf, len);
+	if (!res)
+		res = lock_at_rest(me, f);
+	if (!res) {
+		res = take_back(wf_worker_self(), f, buf, len);
 		wf_spin_unlock(&f->lock);
-		break;
 	}
 	wf_fd_done(f);
 	return res;

@@ -117,20 +117,24 @@ static int budget(const struct wf_worker *w)
 
 static void loop(struct wf_worker *w)
 {
+	w->budget = WF_BUDGET_MIN;
 	while (wf_atomic_load_acquire(&wf_rt.phase) != WF_EXITING) { /* RT1 */
+		if (w->budget <= 0) {
+			look_around(w);
+			w->budget = budget(w);
+		}
 		struct wf_co *co = wf_next(w);
 
 		if (!co) {
 			co = find_work(w);
+			w->budget = budget(w);
 			if (!co)
 				co = wf_next(w);
 		}
 		if (!co)
 			continue;
-		w->budget = budget(w);
+		w->budget--; /* a lone coroutine that yields comes by here each time */
 		run(w, co);
-		if (w->budget <= 0)
-			look_around(w);
 	}
 }
 
@@ -155,6 +159,8 @@ static int open_worker(struct wf_worker *w)
 	self = w;
 	w->errno_ptr = &errno;
 	w->pinned_last = &w->pinned_first;
+	w->pool.max =
+		wf_pool_max((unsigned long)wf_rt.conf.max_coroutines, wf_rt.n_workers);
 	w->ring.id = w->id;
 	w->ring.engine = &wf_engine_uring;
 	w->ring.ready_tail = &w->ring.ready;

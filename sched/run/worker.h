@@ -36,7 +36,8 @@ enum {
 	WF_BUDGET_MAX = 256,
 	WF_STALE_NS =
 		50 * 1000, /* a queue not emptied for so long is worth stealing from */
-	WF_SENTINEL_NS = 1000000, /* how often the idle worker on watch looks */
+	WF_SENTINEL_NS = 1000000,        /* how often the idle worker on watch looks */
+	WF_RELIEF_NS = 20 * 1000 * 1000, /* and the others, whether one is on watch */
 };
 
 /* Statistics: one writer, relaxed, read by anybody. */
@@ -72,6 +73,7 @@ struct wf_worker {
 	struct wf_inbox inbox __attribute__((aligned(64)));
 	struct wf_msg exit_msg; /* by the stopping thread */
 	uint32_t sleeping;      /* ID1 */
+	uint32_t called;        /* WA1 (idle.c): woken to keep watch */
 };
 
 enum wf_phase { WF_STOPPED, WF_STARTING, WF_UP, WF_STOPPING, WF_EXITING };
@@ -83,6 +85,7 @@ struct wf_rt {
 	uint32_t phase;     /* RT1: enum wf_phase */
 	uint32_t sentinel;  /* WA1 (idle.c): an idle worker is on watch */
 	uint32_t unwatched; /* WA1 (idle.c): there may be a sleeper, and none is */
+	uint32_t relief;    /* WA1 (idle.c): sleepers that look whether one is */
 	uint32_t forked;    /* RT1: we are a child made by plain fork() */
 	uint32_t gate;      /* RT1: plain threads that are spawning */
 	uint32_t guests;    /* RT4: plain threads that look at our memory */

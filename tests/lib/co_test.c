@@ -64,6 +64,61 @@ Test(co, a_second_joiner_is_refused)
 	RUN_ON(2, two_joiners);
 }
 
+static atomic_bool stop_hogging;
+
+static int hog(void *arg)
+{
+	(void)arg;
+	while (!atomic_load(&stop_hogging))
+		;
+	return 0;
+}
+
+static int give_late(void *arg)
+{
+	weft_sleep_ns(20 * WEFT_MS);
+	return give(arg);
+}
+
+static int join_42(void *co)
+{
+	JOIN(co, 42);
+	return 0;
+}
+
+/* The target has ended, its joiner is on its way, behind a hog: the result is its. */
+static int late_joiner(void *arg)
+{
+	struct weft_co_attr here = {.size = sizeof(here), .flags = WEFT_CO_PINNED};
+	struct weft_co_attr there = here;
+	struct weft_co *target, *joiner, *busy, *other;
+
+	(void)arg;
+	CHECK(weft_pin() > 0);
+	here.worker = weft_worker_id() + 1;
+	there.worker = here.worker == 1 ? 2 : 1;
+	atomic_store(&stop_hogging, false);
+	CHECK_EQ(weft_spawn(give_late, (void *)42, &here, &target), 0);
+	CHECK_EQ(weft_spawn(join_42, target, &there, &joiner), 0);
+	CHECK_EQ(weft_sleep_ns(5 * WEFT_MS), 0);
+	CHECK_EQ(weft_spawn(hog, NULL, &there, &busy), 0);
+	CHECK_EQ(weft_sleep_ns(40 * WEFT_MS), 0);
+	CHECK_EQ(weft_join(target, NULL), -EBUSY);
+	CHECK_EQ(weft_detach(target), -EBUSY);
+	CHECK_EQ(weft_spawn(give, (void *)7, &here, &other), 0);
+	atomic_store(&stop_hogging, true);
+	JOIN(joiner, 0);
+	JOIN(other, 7);
+	JOIN(busy, 0);
+	CHECK(weft_unpin() >= 0);
+	return 0;
+}
+
+Test(co, a_joiner_on_its_way_keeps_the_result, .timeout = 30)
+{
+	RUN_ON(2, late_joiner);
+}
+
 static int cancels(void *arg)
 {
 	struct weft_co *sleeper, *joiner;
@@ -239,16 +294,6 @@ Test(co, spread_takes_the_workers_in_turn)
 	RUN_ON(2, spreading);
 }
 
-static atomic_bool stop_hogging;
-
-static int hog(void *arg)
-{
-	(void)arg;
-	while (!atomic_load(&stop_hogging))
-		;
-	return 0;
-}
-
 static int release_hog(void *arg)
 {
 	(void)arg;
@@ -262,6 +307,7 @@ static int stealing(void *arg)
 	struct weft_co *a, *b;
 
 	(void)arg;
+	atomic_store(&stop_hogging, false);
 	CHECK_EQ(weft_spawn(hog, NULL, NULL, &a), 0);
 	CHECK_EQ(weft_spawn(release_hog, NULL, NULL, &b), 0);
 	JOIN(a, 0);

@@ -65,6 +65,23 @@ Test(file, openat2_resolves_beneath)
 	RUN_ON(1, beneath);
 }
 
+/* -EAGAIN is an answer here, and nothing to wait for. */
+static int cached_only(void *arg)
+{
+	struct open_how how = {.flags = O_RDONLY, .resolve = RESOLVE_CACHED};
+	int dir = weft_open("/tmp", O_RDONLY | O_DIRECTORY, 0);
+
+	(void)arg;
+	CHECK(dir >= 0);
+	CHECK_EQ(weft_openat2(dir, "weft-was-never-looked-up", &how), -EAGAIN);
+	return weft_close(dir);
+}
+
+Test(file, an_uncached_name_is_no_reason_to_wait, .timeout = 30)
+{
+	RUN_ON(1, cached_only);
+}
+
 static int read_pipe(void *arg)
 {
 	char c;

@@ -216,6 +216,79 @@ Test(net, peek_and_poll_see_what_came_ahead)
 	RUN_ON(2, peeking);
 }
 
+static int dial_late(void *listener)
+{
+	weft_sleep_ns(10 * WEFT_MS);
+	return dial((int)(intptr_t)listener);
+}
+
+/* A listener is polled like any descriptor, and is none to receive from. */
+static int polling_a_listener(void *arg)
+{
+	struct weft_deadline d;
+	int l = listener_open(), status = -1, s;
+	struct weft_co *co;
+	char x;
+
+	(void)arg;
+	CHECK(l >= 0);
+	CHECK_EQ(weft_deadline_open(&d, weft_now() + 10 * WEFT_MS), 0);
+	CHECK_EQ(weft_poll(l, POLLIN), -ETIMEDOUT);
+	CHECK_EQ(weft_deadline_close(&d), 1);
+	CHECK_EQ(weft_recv(l, &x, 1, 0), -ENOTCONN);
+	for (int i = 0; i < 3; i++) {
+		CHECK_EQ(weft_spawn(dial_late, (void *)(intptr_t)l, NULL, &co), 0);
+		CHECK_EQ(weft_poll(l, POLLIN), POLLIN);
+		CHECK_EQ(weft_poll(l, POLLIN | POLLOUT), POLLIN);
+		s = weft_accept(l, NULL);
+		CHECK(s >= 0);
+		CHECK_EQ(weft_join(co, &status), 0);
+		CHECK(status >= 0);
+		CHECK_EQ(weft_close(s), 0);
+		CHECK_EQ(weft_close(status), 0);
+	}
+	return weft_close(l);
+}
+
+Test(net, a_listener_can_be_polled)
+{
+	RUN_ON(1, polling_a_listener);
+	RUN_ON(2, polling_a_listener);
+}
+
+/* What was received ahead is there for every way to look at a socket. */
+static int other_ways_to_read(void *arg)
+{
+	int a, b;
+	char x[2];
+
+	(void)arg;
+	CHECK_EQ(pair(&a, &b), 0);
+	CHECK_EQ(weft_recv(a, x, 1, MSG_DONTWAIT), -EAGAIN);
+	CHECK_EQ(weft_send(b, "1", 1, 0), 1);
+	for (int i = 0; i < 1000 && weft_recv(a, x, 1, MSG_DONTWAIT) == -EAGAIN; i++)
+		CHECK_EQ(weft_sleep_ns(WEFT_MS), 0);
+	CHECK_EQ(x[0], '1'); /* no stream was armed yet */
+	CHECK_EQ(weft_send(b, "234", 3, 0), 3);
+	CHECK_EQ(weft_recv(a, x, 1, 0), 1);
+	CHECK_EQ(weft_poll(a, POLLIN | POLLOUT) & POLLIN, POLLIN);
+	CHECK_EQ(weft_read(a, x, 2), 2);
+	CHECK(x[0] == '3' && x[1] == '4');
+	CHECK_EQ(weft_poll(a, POLLIN | POLLOUT), POLLOUT);
+	CHECK_EQ(weft_send(b, "5", 1, 0), 1);
+	CHECK_EQ(weft_poll(a, POLLIN | POLLPRI), POLLIN);
+	CHECK_EQ(weft_read(a, x, 2), 1);
+	CHECK_EQ(weft_close(b), 0);
+	CHECK_EQ(weft_read(a, x, 2), 0);
+	return weft_close(a);
+}
+
+Test(net, bytes_ahead_are_seen_by_read_and_poll, .timeout = 30)
+{
+	RUN_ON(1, other_ways_to_read);
+	RUN_ON(2, other_ways_to_read);
+}
+
 static int releasing(void *arg)
 {
 	char buf[8] = "";

@@ -21,7 +21,7 @@ Test(stack, classes_are_powers_of_two)
 
 Test(stack, objects_are_recycled_and_counted)
 {
-	struct wf_pool pool = {0};
+	struct wf_pool pool = {.max = WF_POOL_MAX};
 	struct wf_co *co[20];
 
 	wf_stacks_init(20, false);
@@ -41,7 +41,7 @@ Test(stack, objects_are_recycled_and_counted)
 
 static void touch_bottom(bool guard_install, bool beyond)
 {
-	struct wf_pool pool = {0};
+	struct wf_pool pool = {.max = WF_POOL_MAX};
 	struct wf_co *co;
 
 	wf_stacks_init(10, guard_install);
@@ -86,7 +86,7 @@ static void count(struct wf_co *co, void *n)
 
 Test(stack, a_walk_sees_those_in_use)
 {
-	struct wf_pool pool = {0};
+	struct wf_pool pool = {.max = WF_POOL_MAX};
 	struct wf_co *co[100];
 	int n = 0;
 
