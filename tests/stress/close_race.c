@@ -62,7 +62,12 @@ static int pair_tcp(struct duel *d)
 	d->peer = weft_tcp_dial("127.0.0.1", (uint16_t)weft_tcp_port(l), NULL);
 	d->fd = d->peer < 0 ? d->peer : weft_accept(l, NULL);
 	weft_close(l);
-	return d->fd < 0 ? d->fd : 0;
+	if (d->fd < 0)
+		return d->fd;
+	/* else the kernel would grow them until all of `bulk` fits */
+	weft_setsockopt(d->fd, SOL_SOCKET, SO_SNDBUF, &(int){65536}, sizeof(int));
+	return weft_setsockopt(d->peer, SOL_SOCKET, SO_RCVBUF, &(int){65536},
+			       sizeof(int));
 }
 
 static int pair_unix(struct duel *d)
