@@ -11,6 +11,7 @@
  *at home, and need no message.
  */
 #include <errno.h>
+#include <unistd.h>
 
 #include "../base/sys.h"
 #include "../ring/stream.h"
@@ -143,7 +144,8 @@ static int close_entry(void *fd)
 	return wf_close((int)(intptr_t)fd);
 }
 
-/* A plain thread closes through a coroutine if there is anything to wait for. */
+/* A plain thread closes through a coroutine if there is anything to wait for; a runtime
+ * that is being stopped ends what is in flight by itself. */
 static int close_foreign(struct wf_fd *f, int fd)
 {
 	uint32_t none = 0;
@@ -156,22 +158,36 @@ static int close_foreign(struct wf_fd *f, int fd)
 	    wf_atomic_cas_seq(&f->refs, &none, WF_FD_CLOSING)) /* FD2 */
 		return give_back(f);
 	wf_spin_unlock(&f->lock);
-	rc = wf_spawn(close_entry, (void *)(intptr_t)fd, NULL, &co);
+	while ((rc = wf_spawn(close_entry, (void *)(intptr_t)fd, NULL, &co)) == -EAGAIN ||
+	       rc == -ENOMEM)
+		usleep(1000); /* until a coroutine has ended: a close takes effect */
+	if (rc == -ESHUTDOWN)
+		return wf_sys.close(fd);
 	if (!rc)
 		rc = wf_join(co, &status);
 	return rc ? rc : status;
 }
 
+static int close_in_thread(int fd)
+{
+	if (!wf_visit())
+		return wf_sys.close(fd);
+	struct wf_fd *f = wf_fd_peek(fd);
+	int rc = f ? close_foreign(f, fd) : wf_sys.close(fd);
+
+	wf_leave();
+	return rc;
+}
+
 int wf_close(int fd)
 {
 	struct wf_worker *w = wf_worker_self();
-	struct wf_fd *f = wf_fd_peek(fd);
 
 	if (fd < 0)
 		return -EBADF;
-	if (!f)
-		return wf_sys.close(fd);
 	if (!w || !w->current)
-		return close_foreign(f, fd);
-	return close_here(w, w->current, f);
+		return close_in_thread(fd);
+	struct wf_fd *f = wf_fd_peek(fd);
+
+	return f ? close_here(w, w->current, f) : wf_sys.close(fd);
 }

@@ -70,7 +70,8 @@ void wf_rt_worker_wait_all(void)
 {
 	wf_atomic_add_seq(&g.n_out, 1u); /* RT3 */
 	wf_rt_ring_bell();
-	await_count(&g.n_out, wf_atomic_load_seq(&g.n_good)); /* RT3: final by now */
+	/* and until the stopper has sent its last message */
+	await_count(&g.n_out, wf_atomic_load_seq(&g.n_good) + 1); /* RT3: final by now */
 }
 
 /* fork: the child has our memory but not our threads, rings or right to them. */
@@ -109,7 +110,8 @@ void wf_leave(void)
 /* No coroutine is left to wait for: they are on their way out. */
 static void see_guests_out(void)
 {
-	while (wf_atomic_load_seq(&wf_rt.guests)) /* RT4 */
+	wf_atomic_store_seq(&wf_rt.phase, (uint32_t)WF_LOCKED); /* RT1 RT4 */
+	while (wf_atomic_load_seq(&wf_rt.guests))               /* RT4 */
 		sched_yield();
 }
 
@@ -186,13 +188,14 @@ static void end_threads(unsigned started)
 		wf_rt.workers[i]->exit_msg.fn = on_exit_msg;
 		wf_send(wf_rt.workers[i], &wf_rt.workers[i]->exit_msg);
 	}
+	wf_atomic_add_seq(&g.n_out, 1u); /* RT3 */
+	wf_rt_ring_bell();
 	for (unsigned i = 0; i < started; i++)
 		pthread_join(wf_rt.workers[i]->thread, NULL);
 }
 
 static void release_all(void)
 {
-	see_guests_out();
 	workers_free();
 	wf_stacks_fini();
 	wf_fd_table_fini();
@@ -314,6 +317,7 @@ int wf_stop(void)
 	pthread_mutex_lock(&g.lock);
 	if (wf_rt.phase == WF_UP) {
 		end_coroutines();
+		see_guests_out();
 		end_threads(wf_rt.n_workers);
 		release_all();
 		rc = 0;

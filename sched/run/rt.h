@@ -8,8 +8,8 @@
  *      be zero: no spawn comes after it counted the living.
  *
  * RT4  guests: a plain thread that uses a handle bumps it, then looks at phase  <->  the
- *      stopper sets phase to WF_EXITING, later waits for guests to be zero. Whoever got in
- *      finds the memory of coroutines and workers until it leaves.
+ *      stopper sets phase to WF_LOCKED, then waits for guests to be zero. Whoever got in
+ *      finds coroutines and workers, and rings that can be woken, until it leaves.
  */
 #ifndef WF_RUN_RT_H
 #define WF_RUN_RT_H

@@ -76,7 +76,7 @@ struct wf_worker {
 	uint32_t called;        /* WA1 (idle.c): woken to keep watch */
 };
 
-enum wf_phase { WF_STOPPED, WF_STARTING, WF_UP, WF_STOPPING, WF_EXITING };
+enum wf_phase { WF_STOPPED, WF_STARTING, WF_UP, WF_STOPPING, WF_LOCKED, WF_EXITING };
 
 /* The runtime. There is one. */
 struct wf_rt {
