@@ -10,8 +10,7 @@
 
 #define RES_IS_FD   WF_OP_RES_IS_FD
 #define RESTARTABLE WF_OP_RESTARTABLE
-#define READS       WF_OP_READS
-#define WRITES      WF_OP_WRITES
+#define WAITS       WF_OP_WAITS
 #define FILLS       WF_OP_FILLS
 #define FILLS_STATX WF_OP_FILLS_STATX
 

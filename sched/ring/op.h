@@ -23,8 +23,7 @@ enum {
 	WF_OP_RESTARTABLE = 2,
 	WF_OP_FILLS = 4,
 	WF_OP_FILLS_STATX = 8,
-	WF_OP_READS = 16,
-	WF_OP_WRITES = 32,
+	WF_OP_WAITS = 16,
 };
 
 struct wf_op {

@@ -44,46 +44,50 @@ static bool closing(const struct wf_fd *f)
 	return f && wf_atomic_load_seq(&f->refs) & WF_FD_CLOSING; /* FD2 */
 }
 
-static bool stopped(const struct wf_co *me, const struct wf_fd *f)
+/* Somebody wants the call to end, and has asked for it once already. */
+static bool unwanted(const struct wf_co *me, const struct wf_fd *f)
 {
-	return closing(f) || wf_verdict(me);
+	return wf_verdict(me) || closing(f);
 }
 
-/* Whether nothing was done and the op may begin anew. */
-static bool ends_early(const struct wf_op *op, unsigned flags, int32_t res)
+/* Park until op's descriptor is ready for it. */
+static int32_t wait_ready(const struct wf_op *op, struct wf_co *me)
 {
-	if (res == -EINTR)
-		return flags & WF_OP_RESTARTABLE;
-	return res == -EAGAIN && flags & (WF_OP_READS | WF_OP_WRITES) &&
-	       !(op->flags & MSG_DONTWAIT);
+	const bool reads = op->code == WF_OP_RECV || op->code == WF_OP_READ ||
+			   op->code == WF_OP_ACCEPT;
+	struct wf_op poll = {
+		.code = WF_OP_POLL, .fd = op->fd, .flags = reads ? POLLIN : POLLOUT};
+	int32_t res = run(&poll, me);
+
+	return res < 0 && res != -EINTR ? res : 0;
 }
 
-/*
- * Some kernels let EAGAIN through where the descriptor is O_NONBLOCK: wait, try again.
- * Nothing is begun anew on a descriptor that is being closed: the closer's request to
- * cancel may have come by already.
- */
-static int32_t run_until_done(struct wf_op *op, struct wf_co *me, const struct wf_fd *f)
+/* op ended without a result of its own: -EINTR; -ECANCELED, perhaps for a duplicate of its
+ * descriptor that was closed; or -EAGAIN, which some kernels let through where the
+ * descriptor is O_NONBLOCK. */
+static bool did_nothing(const struct wf_op *op)
 {
 	const unsigned flags = wf_op_rows[op->code].flags;
-	struct wf_op poll = {.code = WF_OP_POLL,
-			     .fd = op->fd,
-			     .flags = flags & WF_OP_READS ? POLLIN : POLLOUT};
-	int32_t res = run(op, me);
 
-	while (wf_unlikely(ends_early(op, flags, res))) {
-		if (stopped(me, f))
+	if (op->res == -EAGAIN)
+		return flags & WF_OP_WAITS && !(op->flags & MSG_DONTWAIT);
+	return (op->res == -EINTR || op->res == -ECANCELED) && flags & WF_OP_RESTARTABLE;
+}
+
+/* Nothing is made again once the call is unwanted: kernel threads that are told to stop
+ * say EINTR, and nobody would cancel a second try. */
+static int32_t run_until_done(struct wf_op *op, struct wf_co *me, const struct wf_fd *f)
+{
+	while (run(op, me), wf_unlikely(op->res < 0) && did_nothing(op)) {
+		if (unwanted(me, f))
 			return -ECANCELED;
-		if (res == -EAGAIN) {
-			int32_t rc = run(&poll, me);
-			if (rc < 0 && rc != -EINTR)
-				return rc;
-			if (stopped(me, f))
-				return -ECANCELED;
-		}
-		res = run(op, me);
+		int32_t rc = op->res == -EAGAIN ? wait_ready(op, me) : 0;
+		if (unwanted(me, f))
+			return -ECANCELED;
+		if (rc)
+			return rc;
 	}
-	return res;
+	return op->res;
 }
 
 /* Why an op was cancelled: by us, by time, or because its descriptor was closed. */
@@ -160,7 +164,7 @@ ssize_t wf_call_all(struct wf_op *op, size_t len)
 		if (wf_likely(done == len))
 			break;
 		op->addr += (uint32_t)res;
-		if (stopped(me, f)) {
+		if (unwanted(me, f)) {
 			res = -ECANCELED;
 			break;
 		}
