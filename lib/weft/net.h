@@ -92,13 +92,15 @@ WEFT_API ssize_t weft_sendmsg(int fd, const struct msghdr *msg, int flags);
 
 /*
  * [parks] Send count bytes of file `in` from *offset (advanced) on to socket `fd`, from
- * the page cache without copying through user space. Returns the bytes sent; less than
- * count only when the file ended.
+ * the page cache without copying through user space. Returns the bytes sent: less than
+ * count when the file ended, or when an error, a deadline or a cancel came after some; the
+ * next call tells which.
  */
 WEFT_API ssize_t weft_sendfile(int fd, int in, off_t *offset, size_t count);
 
-/* [parks] Wait until any of poll(2)'s `events`; returns those that came. Bytes that were
- * received ahead count as POLLIN. */
+/* [parks] Wait until any of poll(2)'s `events`; returns those that came, or some of them.
+ * Bytes that were received ahead, and connections that were accepted ahead, count as
+ * POLLIN. -EBUSY: POLLIN while another coroutine receives. */
 WEFT_API int weft_poll(int fd, short events);
 
 /* [parks] As shutdown(2). */

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* The table of descriptors: two levels, so that a million entries cost nothing unused. */
+/*
+ * The table of descriptors: two levels, so that a million entries cost nothing unused. It
+ * stays when the runtime stops: descriptors do too, and plain threads may be looking.
+ */
 #include "fd.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
-#include <stdlib.h>
+#include <sys/mman.h>
 
 #include "../base/sys.h"
 #include "bufs.h"
@@ -21,15 +24,17 @@ static void init_entry(struct wf_fd *f, int fd)
 
 static struct wf_fd *chunk_open(unsigned c)
 {
-	struct wf_fd *fresh = wf_sys.calloc(WF_FD_CHUNK, sizeof(*fresh)), *found = NULL;
+	const size_t bytes = WF_FD_CHUNK * sizeof(struct wf_fd);
+	struct wf_fd *found = NULL, *fresh = wf_sys.mmap(bytes, PROT_READ | PROT_WRITE,
+							 MAP_PRIVATE | MAP_ANONYMOUS);
 
-	if (!fresh)
+	if (wf_sys_ptr_err(fresh))
 		return NULL;
 	for (int i = 0; i < WF_FD_CHUNK; i++)
 		init_entry(&fresh[i], (int)(c * WF_FD_CHUNK) + i);
 	if (wf_atomic_cas_seq(&wf_fd_chunks[c], &found, fresh)) /* FD3 */
 		return fresh;
-	free(fresh);
+	wf_sys.munmap(fresh, bytes);
 	return found;
 }
 
@@ -49,14 +54,6 @@ void wf_fd_for_each(void (*fn)(struct wf_fd *f, void *arg), void *arg)
 
 		for (int i = 0; chunk && i < WF_FD_CHUNK; i++)
 			fn(&chunk[i], arg);
-	}
-}
-
-void wf_fd_table_fini(void)
-{
-	for (unsigned c = 0; c < WF_FD_CHUNKS; c++) {
-		free(wf_fd_chunks[c]);
-		wf_fd_chunks[c] = NULL;
 	}
 }
 

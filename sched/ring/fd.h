@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What weft knows of a descriptor, in a table indexed by its number. Entries are
- * type-stable while the runtime lives.
+ * What weft knows of a descriptor, in a table indexed by its number. Entries are never
+ * freed.
  *
  * A stream (multishot receive or accept) belongs to the ring `home` until its last
  * completion; readahead lies in that ring's buffers. Both may be used from any worker
@@ -97,8 +97,6 @@ static inline struct wf_co *wf_fd_take_waiter(struct wf_fd *f)
 				(struct wf_co *)NULL); /* FD1 relaxed: locked */
 	return co;
 }
-
-void wf_fd_table_fini(void);
 
 /* Each entry that was ever made. */
 void wf_fd_for_each(void (*fn)(struct wf_fd *f, void *arg), void *arg);

@@ -104,12 +104,13 @@ void wf_stream_drop(struct wf_ring *here, struct wf_fd *f)
 	f->held = f->n_held = 0;
 }
 
-/* A listener's errors are told once, so that accept goes on after -EMFILE. */
+/* A listener's errors are told once, so that accept goes on after -EMFILE, and so are those
+ * of a receive that may work later. */
 static ssize_t take_error(struct wf_fd *f)
 {
 	int err = f->err;
 
-	if (f->state & WF_FD_LISTENER)
+	if (f->state & WF_FD_LISTENER || err == -ENOTCONN || err == -ENOMEM)
 		f->err = 0;
 	return err;
 }

@@ -59,7 +59,8 @@ static ssize_t send_all(struct wf_fd *f, int in, off_t *offset, size_t count)
 		else if (n > 0)
 			done += (size_t)n;
 		if (n > 0 || n == -EINTR)
-			n = 0;
+			n = done < count ? wf_yield()
+					 : 0; /* others wait; so may the end */
 	}
 	return n < 0 && !done ? n : (ssize_t)done;
 }

@@ -12,7 +12,8 @@
 
 int wf_descriptor(int fd, bool stream)
 {
-	return wf_fd_born(fd, stream);
+	/* RT1: in a forked child locks may be held by threads that are not there */
+	return wf_atomic_load_acquire(&wf_rt.forked) ? fd : wf_fd_born(fd, stream);
 }
 
 void wf_fd_done(struct wf_fd *f)

@@ -198,7 +198,6 @@ static void release_all(void)
 {
 	workers_free();
 	wf_stacks_fini();
-	wf_fd_table_fini();
 	wf_plan_fini(&g.plan);
 	wf_faults_close();
 	wf_atomic_store_seq(&wf_rt.phase, (uint32_t)WF_STOPPED); /* RT1 */

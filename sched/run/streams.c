@@ -167,8 +167,18 @@ ssize_t wf_recv_all(int fd, void *buf, size_t len)
 	return n ? n : (ssize_t)done;
 }
 
+static bool listens(int fd)
+{
+	int yes = 0;
+	socklen_t len = sizeof(yes);
+
+	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &yes, &len) == 0 && yes;
+}
+
 int wf_listening(int fd)
 {
+	if (wf_atomic_load_acquire(&wf_rt.forked)) /* RT1 */
+		return 0;
 	struct wf_fd *f = wf_fd_get(fd);
 
 	if (!f)
@@ -176,7 +186,7 @@ int wf_listening(int fd)
 	int rc = wf_fd_lock_open(f);
 	if (rc)
 		return rc;
-	if (!(f->state & (WF_FD_ARMED | WF_FD_LISTENER))) {
+	if (!(f->state & (WF_FD_ARMED | WF_FD_LISTENER)) && listens(fd)) {
 		f->state = (uint16_t)((f->state & ~WF_FD_EOF) | WF_FD_LISTENER);
 		f->err = 0; /* of receives, before it listened */
 	}
@@ -289,12 +299,13 @@ bool wf_receives_ahead(int fd)
 
 int wf_adopt(int fd)
 {
-	int type, listens;
-	socklen_t len = sizeof(int);
+	int type;
+	socklen_t len = sizeof(type);
 
-	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) ||
-	    getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len))
+	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len))
 		return -errno;
+	if (wf_atomic_load_acquire(&wf_rt.forked)) /* RT1 */
+		return 0;
 	struct wf_fd *f = wf_fd_get(fd);
 	if (!f)
 		return -ENOMEM;
@@ -302,7 +313,7 @@ int wf_adopt(int fd)
 	if (type == SOCK_STREAM)
 		f->state |= WF_FD_STREAM;
 	wf_spin_unlock(&f->lock);
-	return listens ? wf_listening(fd) : 0;
+	return listens(fd) ? wf_listening(fd) : 0;
 }
 
 /* f locked, its stream at rest. Take all of the readahead, or -ENOSPC. */

@@ -182,8 +182,10 @@ static void stop_stream(struct wf_fd *f, void *ring)
 static void drop_stream(struct wf_fd *f, void *ring)
 {
 	wf_spin_lock(&f->lock);
-	if (f->home == ring)
+	if (f->home == ring) {
 		wf_stream_drop(ring, f);
+		f->home = NULL;
+	}
 	wf_spin_unlock(&f->lock);
 }
 

@@ -120,6 +120,32 @@ Test(file, a_parked_read_ends_by_cancel_deadline_and_close)
 	RUN_ON(2, pipes);
 }
 
+/* Closing a duplicate ends nothing of the other. */
+static int duplicate(void *arg)
+{
+	struct weft_co *co;
+	int p[2], twin;
+
+	(void)arg;
+	CHECK_EQ(pipe(p), 0);
+	twin = dup(p[0]);
+	CHECK_EQ(weft_spawn(read_pipe, &p[0], NULL, &co), 0);
+	CHECK_EQ(weft_sleep_ns(5 * WEFT_MS), 0);
+	CHECK_EQ(weft_spawn(read_pipe, &twin, NULL, NULL), 0);
+	CHECK_EQ(weft_sleep_ns(5 * WEFT_MS), 0);
+	CHECK_EQ(weft_close(twin), 0); /* with a read of its own under way */
+	CHECK_EQ(weft_write(p[1], "!", 1), 1);
+	JOIN(co, 1);
+	CHECK_EQ(weft_close(p[1]), 0);
+	return weft_close(p[0]);
+}
+
+Test(file, closing_a_duplicate_ends_nothing_of_the_other, .timeout = 30)
+{
+	RUN_ON(1, duplicate);
+	RUN_ON(2, duplicate);
+}
+
 static int close_twice(void *arg)
 {
 	int fd = dup(0);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Sockets. */
+#include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -254,6 +255,37 @@ Test(net, a_listener_can_be_polled)
 {
 	RUN_ON(1, polling_a_listener);
 	RUN_ON(2, polling_a_listener);
+}
+
+/* A call that came too early or to the wrong socket leaves nothing behind. */
+static int misuse_is_forgotten(void *arg)
+{
+	struct sockaddr_in to = {.sin_family = AF_INET,
+				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	int l = listener_open(), c = weft_socket(AF_INET, SOCK_STREAM, 0), s;
+	char x;
+
+	(void)arg;
+	CHECK(l >= 0 && c >= 0);
+	to.sin_port = htons((uint16_t)weft_tcp_port(l));
+	CHECK_EQ(weft_recv(c, &x, 1, 0), -ENOTCONN);
+	CHECK_EQ(weft_connect(c, (struct sockaddr *)&to, sizeof(to)), 0);
+	s = weft_accept(l, NULL);
+	CHECK(s >= 0);
+	CHECK_EQ(weft_accept(c, NULL), -EINVAL);
+	CHECK_EQ(weft_send(s, "!", 1, 0), 1);
+	CHECK_EQ(weft_recv(c, &x, 1, 0), 1);
+	CHECK_EQ(weft_close(s), 0);
+	CHECK_EQ(weft_accept(c, NULL), -EINVAL);
+	CHECK_EQ(weft_recv(c, &x, 1, 0), 0);
+	CHECK_EQ(weft_close(c), 0);
+	return weft_close(l);
+}
+
+Test(net, a_call_to_the_wrong_socket_leaves_nothing_behind, .timeout = 30)
+{
+	RUN_ON(1, misuse_is_forgotten);
+	RUN_ON(2, misuse_is_forgotten);
 }
 
 /* What was received ahead is there for every way to look at a socket. */
