@@ -15,7 +15,7 @@
 #include "sched/base/sys.h"
 #include "sched/run/worker.h"
 
-enum { ANY = 0x10000, ONCE = 0, MULTI = 1 };
+enum { ONCE = 0, MULTI = 1 };
 
 static int (*real_enter)(int, unsigned, unsigned, unsigned, const void *, size_t);
 
@@ -28,6 +28,7 @@ static struct {
 	_Atomic int left;
 	int turn_from, turn_to; /* the result of any request */
 } plan;
+static struct wf_spin plan_lock;
 
 /* The requests of this thread's ring that are to fail. */
 static __thread uint64_t doomed[16];
@@ -94,27 +95,43 @@ static int enter(int fd, unsigned submit, unsigned wait, unsigned flags, const v
 {
 	struct wf_ring *r = &wf_worker_self()->ring;
 
+	wf_spin_lock(&plan_lock);
 	before(r);
+	wf_spin_unlock(&plan_lock);
 	int rc = real_enter(fd, submit, wait, flags, arg, size);
+	wf_spin_lock(&plan_lock);
 	after(r);
+	wf_spin_unlock(&plan_lock);
 	return rc;
 }
 
 static void fail(int opcode, bool multi, int res, int times)
 {
+	wf_spin_lock(&plan_lock);
 	plan.opcode = opcode;
 	plan.multi = multi;
 	plan.res = res;
 	plan.cap = 0;
 	atomic_store(&plan.left, times);
+	wf_spin_unlock(&plan_lock);
 }
 
 static void cut(int opcode, unsigned cap)
 {
+	wf_spin_lock(&plan_lock);
 	plan.opcode = opcode;
 	plan.multi = false;
 	plan.cap = cap;
 	atomic_store(&plan.left, INT32_MAX);
+	wf_spin_unlock(&plan_lock);
+}
+
+static void turn(int from, int to)
+{
+	wf_spin_lock(&plan_lock);
+	plan.turn_from = from;
+	plan.turn_to = to;
+	wf_spin_unlock(&plan_lock);
 }
 
 static bool happened(void)
@@ -356,18 +373,27 @@ static int accepting(void *arg)
 	return 0;
 }
 
+static bool accepts_ahead(void)
+{
+	const char *name;
+	bool on = false;
+
+	for (unsigned i = 0; !weft_feature(i, &name, &on, NULL); i++)
+		if (!strcmp(name, "ACCEPT_MULTI"))
+			return on;
+	return false;
+}
+
+static int accepting_ahead(void *arg)
+{
+	return accepts_ahead() ? accepting(arg) : 0;
+}
+
 Test(completions, aborted_handshakes_are_retried_and_limits_told)
 {
 	struct weft_options o = {.size = sizeof(o), .workers = 1};
-	bool multi = false;
 
-	cr_assert_eq(weft_run(accepting, "", &o), 0);
-	for (unsigned i = 0; !weft_feature(i, NULL, NULL, NULL); i++) {
-		const char *name;
-		weft_feature(i, &name, &multi, NULL);
-		if (!strcmp(name, "ACCEPT_MULTI"))
-			break;
-	}
+	cr_assert_eq(weft_run(accepting_ahead, "", &o), 0);
 	o.disable = "ACCEPT_MULTI";
 	cr_assert_eq(weft_run(accepting, NULL, &o), 0);
 }
@@ -403,11 +429,10 @@ static int interrupted_by(bool by_close)
 static int interrupted(void *arg)
 {
 	(void)arg;
-	plan.turn_from = -ECANCELED;
-	plan.turn_to = -EINTR;
+	turn(-ECANCELED, -EINTR);
 	CHECK_EQ(interrupted_by(false), 0);
 	CHECK_EQ(interrupted_by(true), 0);
-	plan.turn_to = -EAGAIN;
+	turn(-ECANCELED, -EAGAIN);
 	CHECK_EQ(interrupted_by(true), 0);
 	return 0;
 }
