@@ -10,12 +10,7 @@
 #include "sched/ring/bufs.h"
 #include "sched/ring/fd.h"
 
-static void end(void)
-{
-	wf_fd_table_fini();
-}
-
-TestSuite(fd, .fini = end, .timeout = 30);
+TestSuite(fd, .timeout = 30);
 
 Test(fd, a_number_has_one_entry)
 {
@@ -91,17 +86,17 @@ Test(fd, a_number_that_is_not_clean_is_set_aside)
 	close(other);
 }
 
-static void *no_memory(size_t n, size_t size)
+static void *no_memory(size_t len, int prot, int flags)
 {
-	(void)n, (void)size;
-	return NULL;
+	(void)len, (void)prot, (void)flags;
+	return (void *)(intptr_t)-ENOMEM;
 }
 
 Test(fd, without_memory_the_descriptor_is_closed)
 {
 	int fd = dup(0);
 
-	wf_sys.calloc = no_memory;
+	wf_sys.mmap = no_memory;
 	cr_assert_lt(wf_fd_born(fd, true), 0);
 	cr_assert_eq(fcntl(fd, F_GETFD), -1);
 	cr_assert_null(wf_fd_get(5));

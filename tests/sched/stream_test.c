@@ -58,7 +58,6 @@ static void begin(void)
 static void end(void)
 {
 	wf_bufs_close(&ring.bufs);
-	wf_fd_table_fini();
 }
 
 TestSuite(stream, .init = begin, .fini = end, .timeout = 30);
