@@ -52,6 +52,16 @@ def count(row):
     return passed, n_failed, n_skipped
 
 
+def criterions_own(report):
+    """Whether a report is of leaks that no code of ours had a part in: now and then Criterion's
+    parent process loses a few bytes."""
+    leaks = re.split(r'^(?:Direct|Indirect) leak of', report, flags=re.M)
+    if 'LeakSanitizer' not in leaks[0] or len(leaks) < 2:
+        return False
+    return all('libcriterion' in frame for leak in leaks[1:]
+               for frame in re.findall(r'^ +#[1-9]\d* .*', leak, re.M))
+
+
 def main():
     totals = [0, 0, 0]
     for log in glob.glob(os.path.join(sys.argv[1], 'check*.json')):
@@ -64,7 +74,10 @@ def main():
     for path in sorted(glob.glob(os.path.join(sys.argv[2], '*'))):
         if os.path.getsize(path):
             with open(path, encoding='utf-8', errors='replace') as f:
-                print(f.read(4000))
+                report = f.read()
+            if criterions_own(report):
+                continue
+            print(report[:4000])
             print(f'FAIL {os.path.basename(path)}: reported above')
             totals[1] += 1
     print('%d passed, %d failed, %d skipped' % tuple(totals))

@@ -73,6 +73,9 @@ static void publish_exit(struct wf_worker *w, struct wf_co *co)
 		wf_rt_ring_bell();
 }
 
+/* What a joiner is told that is switched to directly: then it published the exit itself. */
+enum { SWITCHED_TO = 1 };
+
 /* join_lock held. The joiner, claimed, if it can go on right here. */
 static struct wf_co *claim_joiner(struct wf_worker *w, struct wf_co *co)
 {
@@ -107,7 +110,9 @@ static inline __attribute__((always_inline)) void end(struct wf_worker *w,
 		if (next)
 			wf_ready(w, next);
 		next = NULL; /* the loop looks at the ring */
-	} else if (!next) {
+	} else if (next) {
+		next->result = SWITCHED_TO;
+	} else {
 		next = wf_next(w);
 	}
 	w->publish = publish_exit;
@@ -264,14 +269,20 @@ void wf_joiner_remove(struct wf_co *target, const struct wf_co *joiner)
 	wf_spin_unlock(&target->join_lock);
 }
 
-/* join_lock held, co done. */
-static int finish_join(struct wf_worker *w, struct wf_co *co, int *ret_status)
+/* co is done, and nobody else will look at it. */
+static int take_result(struct wf_worker *w, struct wf_co *co, int *ret_status)
 {
-	wf_spin_unlock(&co->join_lock);
 	if (ret_status)
 		*ret_status = co->status;
 	wf_co_give(w ? &w->pool : NULL, co);
 	return 0;
+}
+
+/* join_lock held, co done. */
+static int finish_join(struct wf_worker *w, struct wf_co *co, int *ret_status)
+{
+	wf_spin_unlock(&co->join_lock);
+	return take_result(w, co, ret_status);
 }
 
 static int join_thread(struct wf_co *co, int *ret_status)
@@ -316,6 +327,8 @@ static int join_coroutine(struct wf_worker *w, struct wf_co *me, struct wf_co *c
 		if (co->done)
 			return finish_join(wf_worker_self(), co, ret_status);
 		rc = park_for_join(wf_worker_self(), me, co);
+		if (wf_likely(rc == SWITCHED_TO))
+			return take_result(me->worker, co, ret_status);
 		if (rc == WF_ABORTED)
 			rc = wf_verdict(me);
 	}
