@@ -2,13 +2,16 @@
 /*
  * Echo server: one coroutine a connection, plain blocking style.
  *
- *   weft_echo PORT [WORKERS [reuseport|one]]
+ *   weft_echo PORT [WORKERS [reuseport|one [hole]]]
  *
  * reuseport: one listener and one pinned acceptor a worker, the kernel spreads
  * connections. one: a single acceptor; what it accepts starts on its worker and spreads
- * by stealing. SIGUSR1 prints the runtime's counters as one JSON line; SIGTERM stops.
+ * by stealing. hole: a connection whose first bytes are a single one is not read any
+ * more, until it is reset. SIGUSR1 prints the runtime's counters as one JSON line; SIGTERM
+ * stops.
  */
 #include <inttypes.h>
+#include <poll.h>
 #include <signal.h>
 
 #include <weft.h>
@@ -16,7 +19,7 @@
 #include "micro.h"
 
 static uint16_t port;
-static bool reuse_port;
+static bool reuse_port, hole;
 
 static int serve(void *arg)
 {
@@ -24,7 +27,10 @@ static int serve(void *arg)
 	char buf[1024];
 	ssize_t n;
 
-	while ((n = weft_recv(fd, buf, sizeof(buf), 0)) > 0)
+	n = weft_recv(fd, buf, sizeof(buf), 0);
+	if (hole && n == 1)
+		n = weft_poll(fd, POLLRDHUP) < 0 ? -1 : 0;
+	for (; n > 0; n = weft_recv(fd, buf, sizeof(buf), 0))
 		if (weft_send_all(fd, buf, (size_t)n, 0) < 0)
 			break;
 	weft_close(fd);
@@ -99,6 +105,7 @@ int main(int argc, char **argv)
 
 	port = (uint16_t)(argc > 1 ? atoi(argv[1]) : 7777);
 	reuse_port = argc > 3 && !strcmp(argv[3], "reuseport");
+	hole = argc > 4 && !strcmp(argv[4], "hole");
 	sigemptyset(&set);
 	sigaddset(&set, SIGUSR1);
 	sigaddset(&set, SIGTERM);

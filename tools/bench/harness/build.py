@@ -27,6 +27,7 @@ class Unavailable(Exception):
 # name: (language, source, Debian packages, link flags)
 PROGRAMS = {
     "load": ("c", "load.c", [], []),
+    "flooder": ("c", "flooder.c", [], []),
     "weft_switch": ("weft", "weft_switch.c", [], []),
     "weft_yield": ("weft", "weft_yield.c", [], []),
     "weft_spawn": ("weft", "weft_spawn.c", [], []),

@@ -2,6 +2,7 @@
 """THE table of benchmarks. A new one is an entry here, plus its programs in build.py."""
 
 from .echo import Echo, System as EchoServer
+from .flood import Flood
 from .http import Http
 from .memory import Memory
 from .micro import Micro, System
@@ -42,6 +43,7 @@ BENCHES = [
         EchoServer("weft, 2 processes", "weft_echo", ["1", "reuseport"], processes=2),
         EchoServer("bare multishot, 2 processes", "echo_multishot", processes=2),
     ]),
+    Flood("flood", "1,000 pingers' p99 beside a flooder that nobody reads, and without"),
     Http("http", "static files by keep-alive HTTP/1.1, against nginx"),
     Memory("memory", "sleeping coroutines, idle HTTP connections", [
         System("weft", "weft_memory", 100_000),
