@@ -88,7 +88,7 @@ static int32_t run_until_done(struct wf_op *op, struct wf_co *me, const struct w
 		if (rc)
 			return rc;
 	}
-	return op->res;
+	return wf_unlikely(op->res == -EINTR) && unwanted(me, f) ? -ECANCELED : op->res;
 }
 
 /* Why an op was cancelled: by us, by time, or because its descriptor was closed. */

@@ -6,6 +6,7 @@
  * short gets a smaller length. So nothing has happened that the result denies.
  */
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <stdatomic.h>
 #include <sys/stat.h>
@@ -441,6 +442,41 @@ Test(completions, interrupted_by_a_cancel_or_a_close_is_no_reason_to_try_again)
 {
 	RUN_ON(1, interrupted);
 	RUN_ON(2, interrupted);
+}
+
+/* Connecting is not begun anew, whoever interrupted it. */
+
+static int connect_one(void *arg)
+{
+	const struct sockaddr_in nowhere = {.sin_family = AF_INET,
+					    .sin_port = htons(1),
+					    .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+
+	fail(IORING_OP_CONNECT, ONCE, -EINTR, 1);
+	return weft_connect(*(int *)arg, (const struct sockaddr *)&nowhere,
+			    sizeof(nowhere));
+}
+
+static int connecting(void *arg)
+{
+	int fd = weft_socket(AF_INET, SOCK_STREAM, 0);
+	struct weft_co *co;
+
+	(void)arg;
+	CHECK(fd >= 0);
+	CHECK_EQ(connect_one(&fd), -EINTR);
+	CHECK(happened());
+	CHECK_EQ(weft_spawn(connect_one, &fd, NULL, &co), 0);
+	CHECK_EQ(weft_yield(), 0); /* it has prepared the request */
+	CHECK_EQ(weft_cancel(co), 0);
+	JOIN(co, -ECANCELED);
+	CHECK(happened());
+	return weft_close(fd);
+}
+
+Test(completions, a_cancelled_connect_says_so)
+{
+	RUN_ON(1, connecting);
 }
 
 /* A message between rings that the kernel has no memory for. */
