@@ -36,8 +36,9 @@ WEFT_API int weft_statx(int dir, const char *path, int flags, unsigned mask,
 /*
  * [waits] Close fd. Coroutines parked on it get -EBADF; operations in flight are
  * cancelled and waited for on every ring before the number is free, so a later descriptor
- * with the same number never sees their bytes. Never cancelled, always takes effect.
- * -EBADF
+ * with the same number never sees their bytes. Never cancelled, always takes effect:
+ * -EBADF: it was not open, or is being closed      -EIO, -ENOSPC, -EDQUOT: it is closed, but
+ * the file system says that something written earlier is lost
  */
 WEFT_API int weft_close(int fd);
 

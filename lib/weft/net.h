@@ -64,7 +64,7 @@ WEFT_API int weft_getsockopt(int fd, int level, int name, void *ret_val, socklen
  */
 WEFT_API int weft_accept(int fd, struct sockaddr_storage *ret_peer);
 
-/* [parks] As connect(2). After -ECANCELED or -ETIMEDOUT close the socket. */
+/* [parks] As connect(2). After -ECANCELED, -ETIMEDOUT or -EINTR close the socket. */
 WEFT_API int weft_connect(int fd, const struct sockaddr *addr, socklen_t len);
 
 /*

@@ -82,7 +82,9 @@ static int real_futex_wake(uint32_t *word, int n)
 
 static int real_close(int fd)
 {
-	return RESULT(close(fd));
+	int rc = RESULT(close(fd));
+
+	return rc == -EINTR ? 0 : rc; /* Linux has closed it */
 }
 
 static int real_socket(int domain, int type, int protocol)

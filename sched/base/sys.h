@@ -24,6 +24,12 @@ extern struct wf_sys wf_sys;
  */
 bool wf_sys_try_again(int rc, unsigned tries);
 
+/* Locked memory is charged in whole pages. */
+static inline size_t wf_pages(size_t bytes)
+{
+	return (bytes + 4095) & ~(size_t)4095;
+}
+
 /* Failure of the entries that return a pointer. */
 static inline int wf_sys_ptr_err(const void *p)
 {

@@ -35,6 +35,11 @@ static int map_all(struct wf_bufs *b)
 	return b->ring && b->mem && b->info ? 0 : -ENOMEM;
 }
 
+size_t wf_bufs_charge(uint32_t n)
+{
+	return wf_pages(power_of_two(n) * sizeof(struct io_uring_buf));
+}
+
 int wf_bufs_open(struct wf_bufs *b, int ring_fd, uint32_t n, uint32_t bytes)
 {
 	/* an odd number of lines apart: in the cache they do not compete for one place */

@@ -44,6 +44,9 @@ struct wf_bufs {
 int wf_bufs_open(struct wf_bufs *b, int ring_fd, uint32_t n, uint32_t bytes);
 void wf_bufs_close(struct wf_bufs *b);
 
+/* What the kernel charges for a list of n, in bytes of locked memory. */
+size_t wf_bufs_charge(uint32_t n);
+
 static inline char *wf_bufs_data(const struct wf_bufs *b, uint16_t bid)
 {
 	return b->mem + (uint64_t)bid * b->stride + b->info[bid].off;

@@ -68,9 +68,12 @@ struct wf_engine {
 
 extern const struct wf_engine wf_engine_uring;
 
-/* At most `entries`: so many that `rings` rings can share RLIMIT_MEMLOCK, and a quarter is
- * left for receive buffers. */
-unsigned wf_ring_fit(unsigned entries, unsigned rings);
+/*
+ * Lower sq_entries and recv_buffers until `rings` rings and their lists of buffers can share
+ * three quarters of RLIMIT_MEMLOCK; no buffers where there is room for none. All rings get
+ * the same: the first must not take what the last needs.
+ */
+void wf_ring_fit(struct wf_conf *conf, unsigned rings);
 
 static inline void wf_ring_ready(struct wf_ring *r, struct wf_co *co)
 {

@@ -19,7 +19,13 @@
 #include "ring.h"
 #include "stream.h"
 
-enum { POLITE_NS = 2000000, CQ_FACTOR = 8, MIN_ENTRIES = 8 };
+enum {
+	POLITE_NS = 2000000,
+	CQ_FACTOR = 8,
+	MIN_ENTRIES = 8,
+	MIN_BUFS = 16,
+	PATIENCE = 100
+};
 
 static uint64_t stream_ud(const struct wf_fd *f)
 {
@@ -41,52 +47,60 @@ static unsigned ladder(int rung)
 	return IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP;
 }
 
-static size_t pages(size_t bytes)
-{
-	return (bytes + 4095) & ~(size_t)4095;
-}
-
 /* What the kernel charges for a ring: the requests; completions, indices, two headers. */
 static size_t ring_bytes(unsigned entries)
 {
-	return pages(entries * sizeof(struct io_uring_sqe)) +
-	       pages(entries * (CQ_FACTOR * sizeof(struct io_uring_cqe) + 4) + 512);
+	return wf_pages(entries * sizeof(struct io_uring_sqe)) +
+	       wf_pages(entries * (CQ_FACTOR * sizeof(struct io_uring_cqe) + 4) + 512);
 }
 
-unsigned wf_ring_fit(unsigned entries, unsigned rings)
+void wf_ring_fit(struct wf_conf *conf, unsigned rings)
 {
 	struct rlimit lim;
 
 	if (getrlimit(RLIMIT_MEMLOCK, &lim) || lim.rlim_cur == RLIM_INFINITY)
-		return entries;
-	while (entries > MIN_ENTRIES &&
-	       ring_bytes(entries) > lim.rlim_cur / 4 * 3 / rings)
-		entries /= 2;
-	return entries;
+		return;
+	size_t share = lim.rlim_cur / 4 * 3 / rings;
+	while (conf->sq_entries > MIN_ENTRIES &&
+	       ring_bytes((unsigned)conf->sq_entries) + wf_bufs_charge(1) > share)
+		conf->sq_entries /= 2;
+	size_t own = ring_bytes((unsigned)conf->sq_entries);
+	size_t left = share > own ? share - own : 0;
+	while (conf->recv_buffers && wf_bufs_charge((uint32_t)conf->recv_buffers) > left)
+		conf->recv_buffers /= 2;
 }
 
-/* Another process of this user may have locked memory too: halve until they fit. */
-static int setup_some(struct wf_ring *r, unsigned entries)
+static int setup_once(struct wf_ring *r, unsigned entries)
 {
 	int rung = wf_has(WF_FEAT_DEFER_TASKRUN)  ? 0
 		   : wf_has(WF_FEAT_COOP_TASKRUN) ? 1
 						  : 2;
-	int rc = -ENOMEM;
+	struct io_uring_params p = {.flags = ladder(rung),
+				    .cq_entries = entries * CQ_FACTOR};
 
-	for (; rc == -ENOMEM && entries >= MIN_ENTRIES; entries /= 2) {
-		struct io_uring_params p = {.flags = ladder(rung),
-					    .cq_entries = entries * CQ_FACTOR};
-		rc = wf_sys.ring_init(entries, &r->ur, &p);
-	}
-	return rc;
+	return wf_sys.ring_init(entries, &r->ur, &p);
+}
+
+/*
+ * Whether to try again after rc, and with how much: as much for a while, for the kernel may
+ * still hold what rings of before had; then less, for another process of this user may have
+ * the rest.
+ */
+static bool try_less(int rc, unsigned tries, unsigned least, unsigned *io_n)
+{
+	if (tries > PATIENCE && *io_n / 2 >= least)
+		*io_n /= 2;
+	return wf_sys_try_again(rc, tries);
 }
 
 static int setup(struct wf_ring *r, unsigned entries)
 {
-	int rc = 0;
+	unsigned tries = 0;
+	int rc;
 
-	for (unsigned tries = 0; tries == 0 || wf_sys_try_again(rc, tries); tries++)
-		rc = setup_some(r, entries);
+	do
+		rc = setup_once(r, entries);
+	while (try_less(rc, tries++, MIN_ENTRIES, &entries));
 	return rc;
 }
 
@@ -116,12 +130,15 @@ static int open_wake_fd(struct wf_ring *r)
 
 static void open_bufs(struct wf_ring *r, const struct wf_conf *conf)
 {
-	if (!wf_has(WF_FEAT_BUF_RING) || !wf_has(WF_FEAT_RECV_MULTI))
+	unsigned n = (unsigned)conf->recv_buffers, tries = 0;
+	int rc;
+
+	if (!wf_has(WF_FEAT_BUF_RING) || !wf_has(WF_FEAT_RECV_MULTI) || n < MIN_BUFS)
 		return;
-	int rc = -ENOMEM;
-	for (long n = conf->recv_buffers; rc == -ENOMEM && n >= 16; n /= 2)
-		rc = wf_bufs_open(&r->bufs, r->ur.ring_fd, (uint32_t)n,
+	do
+		rc = wf_bufs_open(&r->bufs, r->ur.ring_fd, n,
 				  (uint32_t)conf->recv_buffer_bytes);
+	while (try_less(rc, tries++, MIN_BUFS, &n));
 }
 
 static int uring_open(struct wf_ring *r, const struct wf_conf *conf)

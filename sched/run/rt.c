@@ -213,8 +213,7 @@ static int prepare(const struct wf_conf *conf)
 	if (!rc)
 		rc = wf_plan_make((unsigned)wf_rt.conf.workers, &g.plan);
 	if (!rc)
-		wf_rt.conf.sq_entries =
-			wf_ring_fit((unsigned)wf_rt.conf.sq_entries, g.plan.n_workers);
+		wf_ring_fit(&wf_rt.conf, g.plan.n_workers);
 	return rc;
 }
 
