@@ -6,16 +6,18 @@
  * make work for it come from there. Work is stolen only from a queue that its owner has not
  * emptied for WF_STALE_NS, since a coroutine whose bytes arrive on another ring costs both
  * workers. So that such a queue is noticed, one idle worker is the sentinel and looks every
- * millisecond while others are awake; when all sleep it sleeps too, without a timeout. It
- * may be called away by work of its own: therefore one other idle worker at least looks now
- * and then whether somebody is on watch (the relief).
+ * millisecond while others are awake. It may be called away by work of its own: therefore
+ * the other idle workers look now and then whether somebody is on watch (the relief). A
+ * worker sleeps without a timeout only when all others sleep too, and nothing came while it
+ * kept watch: under traffic somebody always looks, and no wake-up is sent to arrange it.
  *
  * WA1  StoreLoad: set `unwatched`, then look whether others are awake (who goes to sleep
- *      without a sentinel on duty)  <->  clear one's own `sleeping`, and at each push look
- *      at `unwatched` (who is awake). Either the sleeper stays on watch, or the first push
- *      calls somebody: no queue is left behind a hog with nobody looking. relief: counted up
- *      before a sleep that ends by itself  <->  read by the sentinel that leaves, after it
- *      gave up its place. A sleeper that it does not see finds the place free, or is called.
+ *      without a timeout)  <->  clear one's own `sleeping`, and at each push look at
+ *      `unwatched` (who is awake). Either the sleeper keeps looking, or the first push calls
+ *      somebody: no queue is left behind a hog with nobody looking.
+ *      sentinel, relief: taken, then `unwatched` cleared (who will look)  <->  given up, then
+ *      both read, and `unwatched` set if nobody is left (who stops looking). The last one
+ *      to stop sees that it is, and calls somebody at once if it has work of its own.
  *      called: set before the wake-up  <->  read after it: who has work of its own passes
  *      the call on.
  */
@@ -98,31 +100,35 @@ static bool others_awake(const struct wf_worker *w)
 
 /* What a worker that is about to sleep does besides. */
 enum duty {
-	OFF,    /* all sleep: nothing until something comes */
-	RELIEF, /* look now and then whether the sentinel has found other work */
+	OFF,    /* nothing until something comes */
+	RELIEF, /* look now and then whether anybody keeps watch */
 	WATCH,
 };
 
-static enum duty take_duty(struct wf_worker *w)
+/* Be one who looks: the sentinel if there is none and somebody to watch. */
+static enum duty look_out(struct wf_worker *w)
 {
 	uint32_t none = 0;
+	bool watch = others_awake(w) &&
+		     wf_atomic_cas_seq(&wf_rt.sentinel, &none, 1u); /* WA1 */
 
-	if (wf_rt.n_workers == 1)
-		return OFF;
-	wf_atomic_store_seq(&wf_rt.unwatched, 1u); /* WA1 */
-	if (!others_awake(w))
-		return OFF;
-	if (!wf_atomic_cas_seq(&wf_rt.sentinel, &none, 1u)) /* WA1 */
-		return RELIEF;
-	wf_atomic_store_seq(&wf_rt.unwatched, 0u); /* WA1 */
-	return WATCH;
+	if (!watch)
+		wf_atomic_add_seq(&wf_rt.relief, 1u);      /* WA1 */
+	if (wf_atomic_load_seq(&wf_rt.unwatched))          /* WA1 */
+		wf_atomic_store_seq(&wf_rt.unwatched, 0u); /* WA1 */
+	return watch ? WATCH : RELIEF;
 }
 
-/* About to be busy, perhaps for long: if no sleeper will look by itself, call one. */
-static void pass_on_watch(struct wf_worker *w)
+static enum duty take_duty(struct wf_worker *w)
 {
-	if (!wf_atomic_load_seq(&wf_rt.relief)) /* WA1 */
-		call_thief(w);
+	if (wf_rt.n_workers == 1)
+		return OFF;
+	if (w->quiet) {
+		wf_atomic_store_seq(&wf_rt.unwatched, 1u); /* WA1 */
+		if (!others_awake(w))
+			return OFF;
+	}
+	return look_out(w);
 }
 
 static bool work_came(struct wf_worker *w)
@@ -131,20 +137,32 @@ static bool work_came(struct wf_worker *w)
 	       wf_timers_next(&w->timers) <= wf_clock_ns();
 }
 
+/* No longer looking. About to be busy, perhaps for long? Then call somebody who will look,
+ * if nobody does. */
+static void pass_on_watch(struct wf_worker *w, bool busy)
+{
+	if (wf_atomic_load_seq(&wf_rt.relief) ||
+	    wf_atomic_load_seq(&wf_rt.sentinel)) /* WA1 */
+		return;
+	wf_atomic_store_seq(&wf_rt.unwatched, 1u); /* WA1 */
+	if (busy)
+		call_thief(w);
+}
+
 static void end_duty(struct wf_worker *w, enum duty duty)
 {
 	bool called = wf_atomic_load_seq(&w->called); /* WA1 */
+	bool busy = work_came(w);
 
+	w->quiet = duty != WATCH && !called && !busy;
 	if (called)
 		wf_atomic_store_seq(&w->called, 0u); /* WA1 */
 	if (duty == RELIEF)
 		wf_atomic_sub_seq(&wf_rt.relief, 1u); /* WA1 */
-	if (duty == WATCH) {
-		wf_atomic_store_seq(&wf_rt.sentinel, 0u);  /* WA1 */
-		wf_atomic_store_seq(&wf_rt.unwatched, 1u); /* WA1 */
-	}
-	if ((called || duty == WATCH) && work_came(w))
-		pass_on_watch(w);
+	else if (duty == WATCH)
+		wf_atomic_store_seq(&wf_rt.sentinel, 0u); /* WA1 */
+	if (called || duty != OFF)
+		pass_on_watch(w, busy);
 }
 
 static uint64_t sleep_ns(struct wf_worker *w, enum duty duty)
@@ -162,8 +180,6 @@ static void sleep_in_ring(struct wf_worker *w)
 {
 	enum duty duty = take_duty(w);
 
-	if (duty == RELIEF)
-		wf_atomic_add_seq(&wf_rt.relief, 1u); /* WA1 */
 	w->ring.engine->poll(&w->ring, sleep_ns(w, duty));
 	end_duty(w, duty);
 }
@@ -179,7 +195,7 @@ struct wf_co *wf_idle(struct wf_worker *w)
 	struct wf_co *co = alone ? NULL : steal(w);
 
 	if (co) {
-		pass_on_watch(w);
+		pass_on_watch(w, true);
 		return co;
 	}
 	wf_atomic_store_seq(&w->sleeping, 1u); /* ID1 */

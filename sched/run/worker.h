@@ -55,6 +55,7 @@ struct wf_worker {
 	int *errno_ptr;             /* this thread's errno */
 	int budget;
 	unsigned tick;
+	bool quiet;   /* nothing came during the last sleep, a long one */
 	uint64_t now; /* cached clock: at most one scheduling round old */
 	void *loop_sp;
 	struct wf_fiber loop_fiber;
