@@ -230,10 +230,18 @@ static void check_perf(struct doctor_row *r, const struct doctor_trial *t)
 		       "kernel.perf_event_paranoid=1");
 }
 
+/* clang-format off: one row a line */
 const struct doctor_check doctor_checks[] = {
-	{"kernel", check_kernel},         {"io_uring", check_io_uring},
-	{"workers", check_workers},       {"NUMA", check_numa},
-	{"locked memory", check_memlock}, {"descriptors", check_nofile},
-	{"listen queue", check_backlog},  {"overcommit", check_overcommit},
-	{"mappings", check_maps},         {"perf", check_perf},
+	{"kernel", check_kernel},
+	{"io_uring", check_io_uring},
+	{"workers", check_workers},
+	{"NUMA", check_numa},
+	{"locked memory", check_memlock},
+	{"descriptors", check_nofile},
+	{"listen queue", check_backlog},
+	{"overcommit", check_overcommit},
+	{"mappings", check_maps},
+	{"perf", check_perf},
+	{NULL, NULL},
 };
+/* clang-format on */
