@@ -21,7 +21,7 @@ int wf_stop(void);
 const char *wf_start_error(void);
 
 /* spawn.c */
-enum { WF_SPAWN_PINNED = 1, WF_SPAWN_SPREAD = 2 };
+enum { WF_SPAWN_PINNED = 1, WF_SPAWN_SPREAD = 2, WF_SPAWN_FORK = 4 };
 
 struct wf_spawn {
 	const char *name;

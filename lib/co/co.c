@@ -21,13 +21,15 @@ int weft_spawn(int (*fn)(void *arg), void *arg, const struct weft_co_attr *attr,
 	int rc = weft__options_copy(&a, sizeof(a), attr);
 	if (rc)
 		return rc;
-	if (a.flags & ~(uint32_t)(WEFT_CO_PINNED | WEFT_CO_SPREAD) || a.worker < 0)
+	if (a.flags & ~(uint32_t)(WEFT_CO_PINNED | WEFT_CO_SPREAD | WEFT_CO_FORK) ||
+	    a.worker < 0 || (a.flags & WEFT_CO_FORK && a.flags != WEFT_CO_FORK))
 		return -EINVAL;
 	const struct wf_spawn s = {
 		.name = a.name,
 		.stack_size = a.stack_size,
 		.flags = (a.flags & WEFT_CO_PINNED ? WF_SPAWN_PINNED : 0u) |
-			 (a.flags & WEFT_CO_SPREAD ? WF_SPAWN_SPREAD : 0u),
+			 (a.flags & WEFT_CO_SPREAD ? WF_SPAWN_SPREAD : 0u) |
+			 (a.flags & WEFT_CO_FORK ? WF_SPAWN_FORK : 0u),
 		.worker = a.worker - 1};
 	return wf_spawn(fn, arg, &s, (void **)ret_co);
 }

@@ -18,6 +18,11 @@ enum {
 	WEFT_CO_PINNED = 1 << 0, /* never leaves the worker that it starts on */
 	WEFT_CO_SPREAD = 1 << 1, /* starts on the next worker in turn: for one acceptor
 				    that feeds all workers */
+	WEFT_CO_FORK = 1 << 2, /* for divide and conquer, where the caller joins it: runs
+				    when nothing else is ready, the youngest first, so that
+				    a tree of them is walked depth first and needs few
+				    stacks. Idle workers take the oldest. Not with the
+				    other two */
 };
 
 struct weft_co_attr {

@@ -69,7 +69,8 @@ static bool worth_stealing(const struct wf_worker *victim, uint64_t now)
 	uint64_t since =
 		wf_atomic_load_relaxed(&victim->busy_since); /* ID2 relaxed: a hint */
 
-	return wf_runq_len(&victim->q) > 0 && now > since + WF_STALE_NS;
+	return (wf_runq_len(&victim->q) || wf_deque_len(&victim->forks)) &&
+	       now > since + WF_STALE_NS;
 }
 
 static struct wf_co *steal(struct wf_worker *w)
@@ -81,6 +82,8 @@ static struct wf_co *steal(struct wf_worker *w)
 		if (!worth_stealing(v, w->now))
 			continue;
 		struct wf_co *co = wf_runq_steal(&w->q, &v->q, WF_RUNQ_SIZE / 2, &n);
+		if (!co && (co = wf_deque_steal(&v->forks)))
+			n = 1;
 		if (co) {
 			wf_count(&w->count.steals, n); /* statistics: relaxed */
 			return co;

@@ -179,7 +179,10 @@ static void place(struct wf_worker *w, struct wf_co *co, const struct wf_spawn *
 	set_name(co, s->name);
 	co->stuck = s->flags & WF_SPAWN_PINNED ? WF_CO_PINNED : 0;
 	wf_atomic_store_relaxed(&co->worker, target); /* WK1 relaxed: not yet known */
-	wf_ready(target == w ? w : NULL, co);
+	if (s->flags & WF_SPAWN_FORK && target == w)
+		wf_push_fork(w, co);
+	else
+		wf_ready(target == w ? w : NULL, co);
 }
 
 static int class_of(const struct wf_spawn *s)

@@ -57,6 +57,23 @@ static void take_ready(struct wf_worker *w)
 	}
 }
 
+/*
+ * The youngest fork runs first, so an old one might wait for ever while new ones come: the
+ * oldest becomes ready now and then. Only one, for it may be the root of a large tree, and
+ * what is begun takes a stack.
+ */
+static void age_forks(struct wf_worker *w)
+{
+	struct wf_co *co;
+
+	if (w->now < w->forks.aged_at + WF_AGE_NS)
+		return;
+	w->forks.aged_at = w->now;
+	co = wf_deque_steal(&w->forks);
+	if (co)
+		wf_push(w, co);
+}
+
 static void look_around(struct wf_worker *w)
 {
 	take_messages(w);
@@ -65,6 +82,7 @@ static void look_around(struct wf_worker *w)
 	take_ready(w);
 	w->now = wf_clock_ns();
 	wf_timers_fire(w);
+	age_forks(w);
 }
 
 static struct wf_co *find_work(struct wf_worker *w)

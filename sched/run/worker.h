@@ -27,6 +27,7 @@
 #include "../co/stack.h"
 #include "../place/place.h"
 #include "../ring/ring.h"
+#include "deque.h"
 #include "inbox.h"
 #include "runq.h"
 #include "timer.h"
@@ -34,6 +35,7 @@
 enum {
 	WF_BUDGET_MIN = 64, /* switches between two looks at the ring */
 	WF_BUDGET_MAX = 256,
+	WF_AGE_NS = 5 * 1000 * 1000, /* how often the oldest fork is preferred */
 	WF_STALE_NS =
 		50 * 1000, /* a queue not emptied for so long is worth stealing from */
 	WF_SENTINEL_NS = 1000000,        /* how often the idle worker on watch looks */
@@ -70,6 +72,7 @@ struct wf_worker {
 
 	/* shared */
 	struct wf_runq q;
+	struct wf_deque forks;
 	uint64_t busy_since __attribute__((aligned(64))); /* ID2 */
 	struct wf_inbox inbox __attribute__((aligned(64)));
 	struct wf_msg exit_msg; /* by the stopping thread */
@@ -127,7 +130,7 @@ static inline struct wf_co *wf_pinned_pop(struct wf_worker *w)
 	return co;
 }
 
-/* The next runnable coroutine. The two queues take turns. */
+/* The next runnable coroutine. The two queues take turns; what has not begun comes last. */
 static inline struct wf_co *wf_next(struct wf_worker *w)
 {
 	if (wf_unlikely(w->pinned_first != NULL) && (w->tick++ & 1))
@@ -135,7 +138,7 @@ static inline struct wf_co *wf_next(struct wf_worker *w)
 	struct wf_co *co = wf_runq_pop_owner(&w->q);
 	if (wf_unlikely(!co && w->pinned_first))
 		co = wf_pinned_pop(w);
-	return co;
+	return co ? co : wf_deque_pop(&w->forks);
 }
 
 /* idle.c */
@@ -148,6 +151,13 @@ void wf_mind_queue(struct wf_worker *w);
 static inline void wf_push(struct wf_worker *w, struct wf_co *co)
 {
 	wf_runq_push_owner(&w->q, co);
+	if (wf_unlikely(wf_atomic_load_seq(&wf_rt.unwatched))) /* WA1 */
+		wf_mind_queue(w);
+}
+
+static inline void wf_push_fork(struct wf_worker *w, struct wf_co *co)
+{
+	wf_deque_push(&w->forks, co);
 	if (wf_unlikely(wf_atomic_load_seq(&wf_rt.unwatched))) /* WA1 */
 		wf_mind_queue(w);
 }

@@ -31,6 +31,8 @@ PROGRAMS = {
     "weft_switch": ("weft", "weft_switch.c", [], []),
     "weft_yield": ("weft", "weft_yield.c", [], []),
     "weft_spawn": ("weft", "weft_spawn.c", [], []),
+    "weft_skynet": ("weft", "weft_skynet.c", [], []),
+    "weft_fib": ("weft", "weft_fib.c", [], []),
     "weft_memory": ("weft", "weft_memory.c", [], []),
     "weft_echo": ("weft", "weft_echo.c", [], []),
     "switch_fcontext": ("c", "peers/switch_fcontext.c", ["libboost-context-dev"],

@@ -30,7 +30,7 @@ class Micro:
     def run(self, results, opt):
         systems = []
         for s in self.systems:
-            if s.name != OURS and not opt.peers:
+            if not s.program.startswith(OURS) and not opt.peers:
                 continue
             try:
                 systems.append((s, build.program(s.program)))

@@ -7,6 +7,8 @@ import statistics
 # metric: (unit, which way is better)
 METRICS = {
     "ns_per_op": ("ns", "low"),
+    "first_ms": ("ms", "low"),
+    "ms": ("ms", "low"),
     "instructions_per_op": ("instructions", "low"),
     "bytes_per_coroutine": ("B", "low"),
     "bytes_per_idle_connection": ("B", "low"),

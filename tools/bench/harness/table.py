@@ -9,6 +9,20 @@ from .micro import Micro, System
 
 GO = {"GOMAXPROCS": "1"}
 
+
+
+def trees(what, n):
+    """A tree of coroutines on one worker and on two."""
+    return [
+        System("weft", f"weft_{what}", n, ["1"]),
+        System("weft, 2 workers", f"weft_{what}", n, ["2"]),
+        System("tokio", "micro_tokio", n, [what, "1"]),
+        System("tokio, 2 workers", "micro_tokio", n, [what, "2"]),
+        System("go", "micro_go", n, [what], GO),
+        System("go, 2 workers", "micro_go", n, [what], {"GOMAXPROCS": "2"}),
+    ]
+
+
 BENCHES = [
     Micro("switch", "raw context switch, one way", [
         System("weft", "weft_switch", 20_000_000, instructions=True),
@@ -28,6 +42,10 @@ BENCHES = [
         System("tokio", "micro_tokio", 1_000_000, ["spawn"]),
         System("pthread", "spawn_pthread", 5_000),
     ]),
+    Micro("skynet", "a tree of 1,000,000 leaves, ten children each", trees("skynet", 1_000_000),
+          rounds=5, all_cores=True),
+    Micro("fib", "fork and join: fib(27), 832,039 coroutines", trees("fib", 27),
+          rounds=5, all_cores=True),
     Echo("echo", "64-byte TCP echo, one server core and one client core", [
         EchoServer("weft", "weft_echo", ["1", "reuseport"]),
         EchoServer("bare multishot", "echo_multishot"),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-// Go: `micro N yield|spawn|memory`, as weft's programs of that name.
+// Go: `micro N yield|spawn|memory|skynet|fib`, as weft's programs of that name.
 package main
 
 import (
@@ -80,7 +80,61 @@ func memory(n int) {
 	fmt.Printf("bytes_per_coroutine %.1f\n", (memoryNow()-before)/float64(n))
 }
 
+// Twice, as weft does: the first time makes the stacks.
+func twice(f func()) {
+	for _, name := range []string{"first_ms", "ms"} {
+		start := time.Now()
+		f()
+		fmt.Printf("%s %.3f\n", name, float64(time.Since(start).Nanoseconds())/1e6)
+	}
+}
+
+func grow(first, size int, up chan<- int) {
+	if size == 1 {
+		up <- first
+		return
+	}
+	sums, sum := make(chan int, 10), 0
+	for i := 0; i < 10; i++ {
+		go grow(first+i*(size/10), size/10, sums)
+	}
+	for i := 0; i < 10; i++ {
+		sum += <-sums
+	}
+	up <- sum
+}
+
+func skynet(n int) {
+	twice(func() {
+		up := make(chan int, 1)
+		go grow(0, n, up)
+		if <-up != n*(n-1)/2 {
+			panic("wrong sum")
+		}
+	})
+}
+
+func fork(n int, up chan<- int) {
+	if n < 2 {
+		up <- n
+		return
+	}
+	both := make(chan int, 2)
+	go fork(n-1, both)
+	go fork(n-2, both)
+	up <- <-both + <-both
+}
+
+func fib(n int) {
+	twice(func() {
+		up := make(chan int, 1)
+		go fork(n, up)
+		<-up
+	})
+}
+
 func main() {
 	n, _ := strconv.Atoi(os.Args[1])
-	map[string]func(int){"yield": yields, "spawn": spawns, "memory": memory}[os.Args[2]](n)
+	map[string]func(int){"yield": yields, "spawn": spawns, "memory": memory,
+		"skynet": skynet, "fib": fib}[os.Args[2]](n)
 }
