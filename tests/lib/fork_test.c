@@ -17,8 +17,9 @@ static int grow(void *arg)
 	struct weft_co *co[10];
 	int now = __atomic_add_fetch(&begun, 1, __ATOMIC_SEQ_CST);
 
-	if (now > most)
-		most = now; /* exact with one worker, which is where it is looked at */
+	/* exact with one worker, which is where it is looked at */
+	if (now > __atomic_load_n(&most, __ATOMIC_SEQ_CST))
+		__atomic_store_n(&most, now, __ATOMIC_SEQ_CST);
 	n->sum = n->size == 1;
 	for (int i = 0; n->size > 1 && i < 10; i++) {
 		child[i] = (struct node){n->size / 10, 0};
