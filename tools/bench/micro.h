@@ -11,7 +11,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
 static inline uint64_t bench_now(void)
 {
@@ -54,6 +56,37 @@ static inline long bench_status_bytes(const char *field)
 static inline long bench_memory(void)
 {
 	return bench_status_bytes("VmRSS") + bench_status_bytes("VmPTE");
+}
+
+/* Context switches of all threads of this process until now. */
+static inline long bench_context_switches(void)
+{
+	struct rusage u;
+
+	getrusage(RUSAGE_SELF, &u);
+	return u.ru_nvcsw + u.ru_nivcsw;
+}
+
+static inline double bench_cpu_us(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
+	return (double)ts.tv_sec * 1e6 + (double)ts.tv_nsec / 1e3;
+}
+
+/* Wait until the program has settled, then ms more, and print what that cost. */
+static inline void bench_idle(long ms)
+{
+	usleep(200000);
+	long switches = bench_context_switches();
+	double cpu = bench_cpu_us();
+	usleep((useconds_t)ms * 1000);
+	/* less the one that this sleep itself is */
+	printf("switches_per_second %.1f\n",
+	       (double)(bench_context_switches() - switches - 1) * 1000 / (double)ms);
+	printf("cpu_us_per_second %.1f\n", (bench_cpu_us() - cpu) * 1000 / (double)ms);
+	fflush(stdout);
 }
 
 #endif

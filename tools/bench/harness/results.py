@@ -13,6 +13,8 @@ METRICS = {
     "bytes_per_coroutine": ("B", "low"),
     "bytes_per_idle_connection": ("B", "low"),
     "create_ns_per_coroutine": ("ns", "low"),
+    "switches_per_second": ("1/s", "low"),
+    "cpu_us_per_second": ("us", "low"),
     "rps": ("1/s", "high"),
     "p50_us": ("us", "low"),
     "p99_us": ("us", "low"),

@@ -46,6 +46,17 @@ BENCHES = [
           rounds=5, all_cores=True),
     Micro("fib", "fork and join: fib(27), 832,039 coroutines", trees("fib", 27),
           rounds=5, all_cores=True),
+    Micro("pingpong_across", "a round trip between two workers", [
+        System("weft, idle workers", "weft_across", 20_000, ["idle"]),
+        System("futex", "across_threads", 20_000, ["futex"]),
+        System("go, idle threads", "micro_go", 20_000, ["across"], {"GOMAXPROCS": "2"}),
+        System("weft, busy workers", "weft_across", 200_000, ["busy"]),
+        System("spinning cache line", "across_threads", 200_000, ["spin"]),
+    ], rounds=5, all_cores=True),
+    Micro("idle", "what a parked runtime costs", [
+        System("weft", "weft_idle", 2000),
+        System("go", "micro_go", 2000, ["idle"], {"GOMAXPROCS": "2"}),
+    ], rounds=3, all_cores=True),
     Echo("echo", "64-byte TCP echo, one server core and one client core", [
         EchoServer("weft", "weft_echo", ["1", "reuseport"]),
         EchoServer("bare multishot", "echo_multishot"),

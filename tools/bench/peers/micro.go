@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-// Go: `micro N yield|spawn|memory|skynet|fib`, as weft's programs of that name.
+// Go: `micro N yield|spawn|memory|skynet|fib|across|idle`, as weft's programs of that name.
 package main
 
 import (
@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -133,8 +134,43 @@ func fib(n int) {
 	})
 }
 
+// Two goroutines, each with a thread of its own.
+func across(n int) {
+	to, from := make(chan int), make(chan int)
+	runtime.LockOSThread()
+	go func() {
+		runtime.LockOSThread()
+		for i := range to {
+			from <- i
+		}
+	}()
+	start := time.Now()
+	for i := 0; i < n; i++ {
+		to <- i
+		<-from
+	}
+	perOp(start, n)
+}
+
+func usage() (int64, float64) {
+	var u syscall.Rusage
+	syscall.Getrusage(syscall.RUSAGE_SELF, &u)
+	cpu := u.Utime.Nano() + u.Stime.Nano()
+	return u.Nvcsw + u.Nivcsw, float64(cpu) / 1e3
+}
+
+func idle(ms int) {
+	go time.Sleep(time.Hour)
+	time.Sleep(200 * time.Millisecond)
+	switches, cpu := usage()
+	time.Sleep(time.Duration(ms) * time.Millisecond)
+	s, c := usage()
+	fmt.Printf("switches_per_second %.1f\n", float64(s-switches-1)*1000/float64(ms))
+	fmt.Printf("cpu_us_per_second %.1f\n", (c-cpu)*1000/float64(ms))
+}
+
 func main() {
 	n, _ := strconv.Atoi(os.Args[1])
 	map[string]func(int){"yield": yields, "spawn": spawns, "memory": memory,
-		"skynet": skynet, "fib": fib}[os.Args[2]](n)
+		"skynet": skynet, "fib": fib, "across": across, "idle": idle}[os.Args[2]](n)
 }
