@@ -40,10 +40,14 @@ static inline void wf_switch_to(struct wf_worker *w, struct wf_co *me, struct wf
 	w->publish(w, w->leaving);
 }
 
-/* The same for the next runnable coroutine, or the loop. */
+/* The same for the next runnable coroutine; or for the loop, which takes messages and looks
+ * at the ring. */
 static inline void wf_switch_out(struct wf_worker *w, struct wf_co *me, bool ends)
 {
-	wf_switch_to(w, me, wf_likely(--w->budget > 0) ? wf_next(w) : NULL, ends);
+	bool on = --w->budget > 0 &&
+		  !wf_atomic_load_relaxed(&w->inbox.head); /* IB1 relaxed: the loop looks */
+
+	wf_switch_to(w, me, wf_likely(on) ? wf_next(w) : NULL, ends);
 }
 
 void wf_publish_park(struct wf_worker *w, struct wf_co *co);

@@ -76,7 +76,6 @@ static void age_forks(struct wf_worker *w)
 
 static void look_around(struct wf_worker *w)
 {
-	take_messages(w);
 	if (w->ring.engine->busy(&w->ring))
 		w->ring.engine->poll(&w->ring, 0);
 	take_ready(w);
@@ -141,6 +140,7 @@ static void loop(struct wf_worker *w)
 			look_around(w);
 			w->budget = budget(w);
 		}
+		take_messages(w);
 		struct wf_co *co = wf_next(w);
 
 		if (!co) {
