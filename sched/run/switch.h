@@ -44,8 +44,9 @@ static inline void wf_switch_to(struct wf_worker *w, struct wf_co *me, struct wf
  * at the ring. */
 static inline void wf_switch_out(struct wf_worker *w, struct wf_co *me, bool ends)
 {
-	bool on = --w->budget > 0 &&
-		  !wf_atomic_load_relaxed(&w->inbox.head); /* IB1 relaxed: the loop looks */
+	bool on =
+		--w->budget > 0 &&
+		!wf_atomic_load_relaxed(&w->inbox.head); /* IB1 relaxed: the loop looks */
 
 	wf_switch_to(w, me, wf_likely(on) ? wf_next(w) : NULL, ends);
 }
