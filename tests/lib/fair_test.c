@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Nobody waits for ever behind others that are busy. */
 #include <stdatomic.h>
+#include <sys/eventfd.h>
 
 #include "../check.h"
 
@@ -66,6 +67,94 @@ Test(fair, a_chain_of_spawns_starves_no_timer, .timeout = 30)
 {
 	RUN_ON(1, beside_a_chain);
 	cr_assert(generation > 1);
+}
+
+/*
+ * Bounds by counting: the one that waits its turn (a yielder) runs at least once while the
+ * others do BOUND things, the most that a worker does between two looks at its queues.
+ */
+enum { BOUND = 2 * 256, THINGS = 100000, READERS = 64 };
+
+static int turns(void *ret_n)
+{
+	while (!atomic_load(&stop)) {
+		++*(long *)ret_n;
+		CHECK_EQ(weft_yield(), 0);
+	}
+	return 0;
+}
+
+static int nothing(void *arg)
+{
+	(void)arg;
+	return 0;
+}
+
+/* A parent and the child it joins switch to each other directly, past the queue. */
+static int hot_pair(void *arg)
+{
+	struct weft_co *yielder, *co;
+	long n = 0;
+
+	(void)arg;
+	atomic_store(&stop, false);
+	CHECK_EQ(weft_spawn(turns, &n, NULL, &yielder), 0);
+	for (int i = 0; i < THINGS; i++) {
+		CHECK_EQ(weft_spawn(nothing, NULL, NULL, &co), 0);
+		JOIN(co, 0);
+	}
+	atomic_store(&stop, true);
+	JOIN(yielder, 0);
+	CHECK(n >= THINGS / BOUND);
+	return 0;
+}
+
+Test(fair, a_hot_pair_starves_nobody, .timeout = 60)
+{
+	RUN_ON(1, hot_pair);
+}
+
+/* A counter that is never empty: each read completes at once. */
+static int read_at_once(void *fd)
+{
+	uint64_t one;
+
+	for (int i = 0; i < THINGS / READERS; i++)
+		CHECK_EQ(weft_read(*(int *)fd, &one, sizeof(one)), sizeof(one));
+	return 0;
+}
+
+static int completions_flood(void *arg)
+{
+	int fd = eventfd(1000000000, EFD_SEMAPHORE | EFD_CLOEXEC);
+	struct weft_co *yielder, *reader[READERS];
+	struct weft_stats before = {.size = sizeof(before)}, after = before;
+	long n = 0;
+
+	(void)arg;
+	CHECK(fd >= 0);
+	atomic_store(&stop, false);
+	CHECK_EQ(weft_stats(&before), 0);
+	CHECK_EQ(weft_spawn(turns, &n, NULL, &yielder), 0);
+	for (int i = 0; i < READERS; i++)
+		CHECK_EQ(weft_spawn(read_at_once, &fd, NULL, &reader[i]), 0);
+	CHECK_EQ(weft_sleep_ns(1), 0); /* a timer fires amid */
+	CHECK(!atomic_load(&stop));
+	for (int i = 0; i < READERS; i++)
+		JOIN(reader[i], 0);
+	atomic_store(&stop, true);
+	JOIN(yielder, 0);
+	CHECK_EQ(weft_stats(&after), 0);
+	CHECK(n >= THINGS / BOUND);
+	/* and the completions did not wait for the yielder either */
+	CHECK((long)(after.enters - before.enters) >= THINGS / 64 / BOUND);
+	CHECK(n <= 256L * (long)(after.enters - before.enters + 1));
+	return weft_close(fd);
+}
+
+Test(fair, a_flood_of_completions_starves_nobody, .timeout = 60)
+{
+	RUN_ON(1, completions_flood);
 }
 
 /*
