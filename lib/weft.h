@@ -12,6 +12,7 @@
 #include "weft/rt.h"    /* start and stop the runtime; options; counters */
 #include "weft/co.h"    /* coroutines: spawn, join, cancel, pin */
 #include "weft/time.h"  /* clock, sleep, deadline scopes */
+#include "weft/sync.h"  /* mutex, condition, semaphore, event, barrier, ... */
 #include "weft/net.h"   /* sockets */
 #include "weft/file.h"  /* files, and close() for every descriptor */
 #include "weft/errno.h" /* makes `errno` follow the coroutine; include it last */

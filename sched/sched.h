@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/conf.h"
 #include "ring/op.h"
+#include "run/waitq.h"
 
 /* rt.c */
 int wf_start(const struct wf_conf *conf);

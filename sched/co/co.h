@@ -49,6 +49,7 @@ enum wf_wait {
 	WF_WAIT_OP, /* a call op is in flight on ring `wait_ring`; its completion wakes */
 	WF_WAIT_STREAM, /* for bytes or connections of the descriptor at `wait_obj` */
 	WF_WAIT_JOIN,   /* for the end of the coroutine at `wait_obj` */
+	WF_WAIT_QUEUE,  /* in a wait queue, by the waiter at `wait_obj` */
 	WF_WAIT_HARD,   /* cannot be cancelled: the release half of something */
 };
 

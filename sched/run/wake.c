@@ -2,6 +2,7 @@
 /* Making coroutines runnable, and ending waits before their time. */
 #include <errno.h>
 
+#include "waitq.h"
 #include "worker.h"
 
 /*
@@ -91,6 +92,8 @@ static void unlink_wait(struct wf_co *co, enum wf_wait kind)
 		wf_spin_unlock(&f->lock);
 	} else if (kind == WF_WAIT_JOIN) {
 		wf_joiner_remove(co->wait_obj, co);
+	} else if (kind == WF_WAIT_QUEUE) {
+		wf_waitq_leave(co->wait_obj);
 	}
 }
 

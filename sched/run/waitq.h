@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A queue of those who wait for something of the program's own: coroutines on any worker and
+ * plain threads alike. Zeroed memory is an empty queue; a waiter lives on its own stack.
+ *
+ * Whoever changes what is waited for holds `lock`, takes waiters out with wf_waitq_take()
+ * (each is then claimed: nobody else can end its wait), lets go of the lock, and wakes them
+ * with wf_waiters_wake(). A coroutine that is cancelled or out of time is claimed by who
+ * stops it, and then taken out of the queue under the same lock: whoever meets it there
+ * before that sees that it cannot be claimed, and goes on to the next.
+ *
+ * WQ1  woken: store_release by who wakes a thread  <->  load_acquire by the thread, which
+ *      sleeps in a futex in between.
+ */
+#ifndef WF_RUN_WAITQ_H
+#define WF_RUN_WAITQ_H
+
+#include "../base/spin.h"
+#include "../co/co.h"
+
+struct wf_waitq {
+	struct wf_spin lock;
+	uint32_t n;                     /* lock: how many */
+	struct wf_waiter *first, *last; /* lock */
+};
+
+struct wf_waiter {
+	struct wf_waiter *next,
+		*prev;      /* lock; next: or in the list of those to be woken */
+	struct wf_waitq *q; /* the one it waits in; outlives the wait */
+	struct wf_co *co;   /* NULL: a plain thread */
+	uint64_t word;      /* co's next park word */
+	uint32_t woken;     /* WQ1 */
+	bool linked;        /* lock */
+	bool granted;       /* by who took it out: it has what it waited for */
+	bool passed;        /* it was woken once and found nothing: it is next */
+};
+
+/* What wf_waitq_wait() returns when there is no reason to stop: look again. */
+enum { WF_WAIT_AGAIN = 1 };
+
+/*
+ * [waits] lock held, released on return. Wait in the queue, behind all (or before all, if
+ * me->passed). 0: woken. WF_WAIT_AGAIN: neither woken nor stopped. hard: cannot be stopped.
+ *   -ECANCELED, -ETIMEDOUT as for all parking calls
+ */
+int wf_waitq_wait(struct wf_waitq *q, struct wf_waiter *me, bool hard);
+
+/* lock held, the queue is not empty. Whether the first one still waited: then it is claimed.
+ * It is out of the queue either way. */
+bool wf_waitq_take_first(struct wf_waitq *q);
+
+/* lock held. The first one that still waits, claimed and out of the queue; NULL: none. */
+struct wf_waiter *wf_waitq_take(struct wf_waitq *q);
+
+/* lock held. All of them, as a list for wf_waiters_wake(). */
+struct wf_waiter *wf_waitq_take_all(struct wf_waitq *q);
+
+/* No lock held. Wake those of the list, in order; their memory is then gone. */
+void wf_waiters_wake(struct wf_waiter *list);
+
+/* For wf_abort(): co, which is claimed, leaves its queue. */
+void wf_waitq_leave(struct wf_waiter *waiter);
+
+/* 0, or why a waiting call may not begin: plain threads always may. *ret_who: the caller,
+ * coroutine or thread, as a number that is not 0. */
+int wf_may_wait(uintptr_t *ret_who);
+
+#endif
