@@ -37,7 +37,7 @@ static void serve(struct rwlock *l)
 	struct wf_waiter *list = NULL, **end = &list, *first;
 
 	while ((first = l->q.first) && may_enter(l, ((struct party *)first)->writes)) {
-		if (!wf_waitq_take_first(&l->q))
+		if (!wf_waiter_take(first))
 			continue;
 		enter(l, ((struct party *)first)->writes);
 		*end = first;

@@ -26,7 +26,7 @@ static struct wf_waiter *serve(struct sem *s)
 	struct wf_waiter *list = NULL, **end = &list, *first;
 
 	while ((first = s->q.first) && ((struct taker *)first)->n <= s->permits) {
-		if (!wf_waitq_take_first(&s->q))
+		if (!wf_waiter_take(first))
 			continue;
 		s->permits -= ((struct taker *)first)->n;
 		*end = first;

@@ -54,20 +54,28 @@ static inline void wf_switch_out(struct wf_worker *w, struct wf_co *me, bool end
 void wf_publish_park(struct wf_worker *w, struct wf_co *co);
 
 /*
- * Park the running coroutine; returns its result. lock: held, released when others may
- * claim. me->wait_obj was set by the caller.
+ * Park the running coroutine; returns its result. The incoming side calls publish, which
+ * publishes w->leave_word, and from then on others may claim. me->wait_obj was set by the
+ * caller.
  */
-static inline int32_t wf_park(struct wf_worker *w, struct wf_co *me, enum wf_wait kind,
-			      struct wf_spin *lock)
+static inline int32_t wf_park_as(struct wf_worker *w, struct wf_co *me, enum wf_wait kind,
+				 void (*publish)(struct wf_worker *w, struct wf_co *co))
 {
 	wf_assert(w->current == me);
 	if (wf_unlikely(me->due != WF_NEVER) && kind != WF_WAIT_HARD)
 		wf_timer_arm(w, me);
 	w->leave_word = wf_co_next_word(me, kind);
-	w->leave_lock = lock;
-	w->publish = wf_publish_park;
+	w->publish = publish;
 	wf_switch_out(w, me, false);
 	return me->result;
+}
+
+/* The same; lock: held, released when others may claim, or NULL. */
+static inline int32_t wf_park(struct wf_worker *w, struct wf_co *me, enum wf_wait kind,
+			      struct wf_spin *lock)
+{
+	w->leave_lock = lock;
+	return wf_park_as(w, me, kind, wf_publish_park);
 }
 
 #endif

@@ -30,41 +30,87 @@ static void link_out(struct wf_waiter *me)
 	me->next = NULL;
 }
 
-static int wait_in_thread(struct wf_waitq *q, struct wf_waiter *me)
+static void unlock_all(struct wf_waiter *first)
 {
-	wf_atomic_store_relaxed(&me->woken, 0u); /* WQ1 relaxed: not yet in the queue */
-	link_in(q, me);
-	wf_spin_unlock(&q->lock);
-	while (!wf_atomic_load_acquire(&me->woken)) /* WQ1 */
-		wf_sys.futex_wait(&me->woken, 0, NULL);
+	/* after the last lock the party may be gone */
+	for (struct wf_waiter *w = first, *next; w; w = next) {
+		next = w->sibling;
+		if (!next || next->q != w->q)
+			wf_spin_unlock(&w->q->lock);
+	}
+}
+
+/* The same as wf_publish_park() under several locks. */
+static void publish_in_queues(struct wf_worker *w, struct wf_co *co)
+{
+	struct wf_waiter *first = co->wait_obj;
+	bool kicked = wf_co_publish(co, w->leave_word); /* PK1 PK2 */
+
+	unlock_all(first);
+	if (wf_unlikely(kicked))
+		wf_abort(w, co);
+}
+
+static int wait_in_thread(struct wf_waiter *first)
+{
+	unlock_all(first);
+	while (!wf_atomic_load_acquire(&first->woken)) /* WQ1 */
+		wf_sys.futex_wait(&first->woken, 0, NULL);
 	return 0;
 }
 
-int wf_waitq_wait(struct wf_waitq *q, struct wf_waiter *me, bool hard)
+/* Locks held, released. Wait as the party of `first`, all of which are linked. */
+static int wait(struct wf_waiter *first, bool hard)
 {
 	const enum wf_wait kind = hard ? WF_WAIT_HARD : WF_WAIT_QUEUE;
 	struct wf_worker *w = wf_worker_self();
 	struct wf_co *co = w ? w->current : NULL;
 
-	me->co = co;
-	me->granted = false;
+	first->co = co;
+	first->winner = NULL;
+	wf_atomic_store_relaxed(&first->woken, 0u); /* WQ1 relaxed: under the lock */
+	wf_atomic_store_relaxed(&first->taken, 0u); /* WQ2 relaxed: under the lock */
 	if (!co)
-		return wait_in_thread(q, me);
-	me->word = wf_co_next_word(co, kind);
-	co->wait_obj = me;
-	link_in(q, me);
-	if (wf_park(w, co, kind, &q->lock) != WF_ABORTED)
+		return wait_in_thread(first);
+	first->word = wf_co_next_word(co, kind);
+	co->wait_obj = first;
+	if (wf_park_as(w, co, kind, publish_in_queues) != WF_ABORTED)
 		return 0;
 	int rc = wf_verdict(co);
 	return rc ? rc : WF_WAIT_AGAIN;
 }
 
-bool wf_waitq_take_first(struct wf_waitq *q)
+int wf_waitq_wait(struct wf_waitq *q, struct wf_waiter *me, bool hard)
 {
-	struct wf_waiter *first = q->first;
-	bool mine = !first->co || wf_co_claim(first->co, first->word); /* PK1 */
+	me->head = me;
+	me->sibling = NULL;
+	me->granted = false;
+	link_in(q, me);
+	return wait(me, hard);
+}
 
-	link_out(first);
+int wf_waitq_wait_any(struct wf_waiter *first)
+{
+	for (struct wf_waiter *w = first; w; w = w->sibling) {
+		w->head = first;
+		w->granted = false;
+		link_in(w->q, w);
+	}
+	int rc = wait(first, false);
+	if (rc == 0)
+		wf_waiters_leave(first);
+	return rc;
+}
+
+bool wf_waiter_take(struct wf_waiter *waiter)
+{
+	struct wf_waiter *head = waiter->head;
+	bool mine = head->co ? wf_co_claim(head->co, head->word)      /* PK1 */
+			     : !wf_atomic_xchg_seq(&head->taken, 1u); /* WQ2 */
+
+	link_out(waiter);
+	if (mine)
+		head->winner = waiter;
 	return mine;
 }
 
@@ -73,7 +119,7 @@ struct wf_waiter *wf_waitq_take(struct wf_waitq *q)
 	struct wf_waiter *first;
 
 	while ((first = q->first))
-		if (wf_waitq_take_first(q))
+		if (wf_waiter_take(first))
 			return first;
 	return NULL;
 }
@@ -87,10 +133,10 @@ struct wf_waiter *wf_waitq_take_all(struct wf_waitq *q)
 	return list;
 }
 
-static void wake(struct wf_waiter *waiter)
+static void wake(struct wf_waiter *head)
 {
 	struct wf_worker *w = wf_worker_self();
-	struct wf_co *co = waiter->co;
+	struct wf_co *co = head->co;
 
 	if (co) {
 		/* once it is ready it may end, and the runtime with it: be seen inside */
@@ -102,25 +148,27 @@ static void wake(struct wf_waiter *waiter)
 			wf_leave();
 		return;
 	}
-	wf_atomic_store_release(&waiter->woken, 1u); /* WQ1 */
-	wf_sys.futex_wake(&waiter->woken, 1);
+	wf_atomic_store_release(&head->woken, 1u); /* WQ1 */
+	wf_sys.futex_wake(&head->woken, 1);
 }
 
 void wf_waiters_wake(struct wf_waiter *list)
 {
 	while (list) {
 		struct wf_waiter *next = list->next;
-		wake(list);
+		wake(list->head);
 		list = next;
 	}
 }
 
-void wf_waitq_leave(struct wf_waiter *waiter)
+void wf_waiters_leave(struct wf_waiter *head)
 {
-	wf_spin_lock(&waiter->q->lock);
-	if (waiter->linked)
-		link_out(waiter);
-	wf_spin_unlock(&waiter->q->lock);
+	for (struct wf_waiter *w = head; w; w = w->sibling) {
+		wf_spin_lock(&w->q->lock);
+		if (w->linked)
+			link_out(w);
+		wf_spin_unlock(&w->q->lock);
+	}
 }
 
 /* An address that no other thread and no coroutine has. noinline: nobody may keep it. */

@@ -9,8 +9,13 @@
  * stops it, and then taken out of the queue under the same lock: whoever meets it there
  * before that sees that it cannot be claimed, and goes on to the next.
  *
+ * One party may wait in several queues at a time, by a waiter in each: the first of them, its
+ * head, is what is claimed, and stands for the party. It leaves the other queues under their
+ * locks before it goes on, so a waiter that is met under a lock is there.
+ *
  * WQ1  woken: store_release by who wakes a thread  <->  load_acquire by the thread, which
  *      sleeps in a futex in between.
+ * WQ2  taken: xchg_seq by who wants to wake a thread: who found 0 does. (Coroutines: PK1.)
  */
 #ifndef WF_RUN_WAITQ_H
 #define WF_RUN_WAITQ_H
@@ -26,14 +31,20 @@ struct wf_waitq {
 
 struct wf_waiter {
 	struct wf_waiter *next,
-		*prev;      /* lock; next: or in the list of those to be woken */
-	struct wf_waitq *q; /* the one it waits in; outlives the wait */
-	struct wf_co *co;   /* NULL: a plain thread */
-	uint64_t word;      /* co's next park word */
-	uint32_t woken;     /* WQ1 */
-	bool linked;        /* lock */
-	bool granted;       /* by who took it out: it has what it waited for */
-	bool passed;        /* it was woken once and found nothing: it is next */
+		*prev;             /* lock; next: or in the list of those to be woken */
+	struct wf_waitq *q;        /* the one it waits in; outlives the wait */
+	struct wf_waiter *head;    /* of its party; itself if alone */
+	struct wf_waiter *sibling; /* the next of its party, in order of q */
+	bool linked;               /* lock */
+	bool granted;              /* by who took it out: it has what it waited for */
+	bool passed;               /* it was woken once and found nothing: it is next */
+
+	/* of the head only */
+	struct wf_co *co;         /* NULL: a plain thread */
+	uint64_t word;            /* co's next park word */
+	uint32_t woken;           /* WQ1 */
+	uint32_t taken;           /* WQ2 */
+	struct wf_waiter *winner; /* which of the party was taken */
 };
 
 /* What wf_waitq_wait() returns when there is no reason to stop: look again. */
@@ -46,9 +57,15 @@ enum { WF_WAIT_AGAIN = 1 };
  */
 int wf_waitq_wait(struct wf_waitq *q, struct wf_waiter *me, bool hard);
 
-/* lock held, the queue is not empty. Whether the first one still waited: then it is claimed.
- * It is out of the queue either way. */
-bool wf_waitq_take_first(struct wf_waitq *q);
+/*
+ * [waits] The same in several queues. first: the party's waiters by `sibling`, in ascending
+ * order of their q, which are set and locked, each once. The locks are released. Not stopped:
+ * first->winner says which of them was taken.
+ */
+int wf_waitq_wait_any(struct wf_waiter *first);
+
+/* lock held. Whether it still waited: then it is claimed. It is out of the queue either way. */
+bool wf_waiter_take(struct wf_waiter *waiter);
 
 /* lock held. The first one that still waits, claimed and out of the queue; NULL: none. */
 struct wf_waiter *wf_waitq_take(struct wf_waitq *q);
@@ -59,8 +76,8 @@ struct wf_waiter *wf_waitq_take_all(struct wf_waitq *q);
 /* No lock held. Wake those of the list, in order; their memory is then gone. */
 void wf_waiters_wake(struct wf_waiter *list);
 
-/* For wf_abort(): co, which is claimed, leaves its queue. */
-void wf_waitq_leave(struct wf_waiter *waiter);
+/* No lock held. A party whose head is claimed leaves all its queues. */
+void wf_waiters_leave(struct wf_waiter *head);
 
 /* 0, or why a waiting call may not begin: plain threads always may. *ret_who: the caller,
  * coroutine or thread, as a number that is not 0. */

@@ -93,7 +93,7 @@ static void unlink_wait(struct wf_co *co, enum wf_wait kind)
 	} else if (kind == WF_WAIT_JOIN) {
 		wf_joiner_remove(co->wait_obj, co);
 	} else if (kind == WF_WAIT_QUEUE) {
-		wf_waitq_leave(co->wait_obj);
+		wf_waiters_leave(co->wait_obj);
 	}
 }
 
