@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MIT */
+/* CH1  n: written under the lock; read without it as a hint. */
+#include "chan.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+int weft_chan_new(size_t elem_size, uint32_t capacity, struct weft_chan **ret_chan)
+{
+	if (elem_size > 65536 || (elem_size && capacity > SIZE_MAX / 2 / elem_size))
+		return -EINVAL;
+	struct weft_chan *c = calloc(1, sizeof(*c) + elem_size * capacity);
+	if (!c)
+		return -ENOMEM;
+	c->elem_size = elem_size;
+	c->capacity = capacity;
+	*ret_chan = c;
+	return 0;
+}
+
+void weft_chan_free(struct weft_chan *chan)
+{
+	free(chan);
+}
+
+static char *slot(struct weft_chan *c, uint32_t i)
+{
+	return c->ring + (size_t)((c->first + (uint64_t)i) % c->capacity) * c->elem_size;
+}
+
+static void put(struct weft_chan *c, const void *elem)
+{
+	memcpy(slot(c, c->n), elem, c->elem_size);
+	wf_atomic_store_relaxed(&c->n, c->n + 1); /* CH1 relaxed: a hint */
+}
+
+static void get(struct weft_chan *c, void *elem)
+{
+	memcpy(elem, slot(c, 0), c->elem_size);
+	c->first = (c->first + 1) % c->capacity;
+	wf_atomic_store_relaxed(&c->n, c->n - 1); /* CH1 relaxed: a hint */
+}
+
+/* Lock held. The first that waits to do op, claimed and out of the queue; or NULL. */
+static struct chan_waiter *take(struct weft_chan *c, enum weft_select_op op)
+{
+	struct wf_waiter *w = c->q.first, *next;
+
+	for (; w; w = next) {
+		next = w->next;
+		if (((struct chan_waiter *)w)->op == op && wf_waiter_take(w))
+			return (struct chan_waiter *)w;
+	}
+	return NULL;
+}
+
+static int do_send(struct weft_chan *c, const void *elem, struct wf_waiter **ret_woken)
+{
+	if (c->closed)
+		return -EPIPE;
+	struct chan_waiter *other = c->n ? NULL : take(c, WEFT_SELECT_RECV);
+	if (other) {
+		memcpy(other->elem, elem, c->elem_size);
+		other->rc = 0;
+		*ret_woken = &other->waiter;
+		return 0;
+	}
+	if (c->n == c->capacity)
+		return -EAGAIN;
+	put(c, elem);
+	return 0;
+}
+
+static int do_recv(struct weft_chan *c, void *elem, struct wf_waiter **ret_woken)
+{
+	if (c->n)
+		get(c, elem);
+	else if (c->closed)
+		return -EPIPE;
+	else if (c->capacity)
+		return -EAGAIN;
+	struct chan_waiter *other = c->closed ? NULL : take(c, WEFT_SELECT_SEND);
+	if (!other)
+		return c->capacity ? 0 : -EAGAIN;
+	if (c->capacity)
+		put(c, other->elem); /* it gets the room that we made */
+	else
+		memcpy(elem, other->elem, c->elem_size);
+	other->rc = 0;
+	*ret_woken = &other->waiter;
+	return 0;
+}
+
+int weft__chan_do(struct weft_chan *c, enum weft_select_op op, void *elem,
+		  struct wf_waiter **ret_woken)
+{
+	*ret_woken = NULL;
+	return op == WEFT_SELECT_SEND ? do_send(c, elem, ret_woken)
+				      : do_recv(c, elem, ret_woken);
+}
+
+static int try_it(struct weft_chan *c, enum weft_select_op op, void *elem)
+{
+	struct wf_waiter *woken;
+
+	wf_spin_lock(&c->q.lock);
+	int rc = weft__chan_do(c, op, elem, &woken);
+	wf_spin_unlock(&c->q.lock);
+	wf_waiters_wake(woken);
+	return rc;
+}
+
+static int do_it(struct weft_chan *c, enum weft_select_op op, void *elem)
+{
+	struct chan_waiter me = {.op = op, .elem = elem};
+	struct wf_waiter *woken;
+	uintptr_t who;
+	int rc = wf_may_wait(&who);
+
+	while (rc == 0) {
+		wf_spin_lock(&c->q.lock);
+		rc = weft__chan_do(c, op, elem, &woken);
+		if (rc != -EAGAIN) {
+			wf_spin_unlock(&c->q.lock);
+			wf_waiters_wake(woken);
+			return rc;
+		}
+		rc = wf_waitq_wait(&c->q, &me.waiter, false);
+		if (rc == 0)
+			return me.rc;
+		if (rc == WF_WAIT_AGAIN)
+			rc = 0;
+	}
+	return rc;
+}
+
+int weft_chan_send(struct weft_chan *chan, const void *elem)
+{
+	return do_it(chan, WEFT_SELECT_SEND, (void *)elem);
+}
+
+int weft_chan_recv(struct weft_chan *chan, void *ret_elem)
+{
+	return do_it(chan, WEFT_SELECT_RECV, ret_elem);
+}
+
+int weft_chan_trysend(struct weft_chan *chan, const void *elem)
+{
+	return try_it(chan, WEFT_SELECT_SEND, (void *)elem);
+}
+
+int weft_chan_tryrecv(struct weft_chan *chan, void *ret_elem)
+{
+	return try_it(chan, WEFT_SELECT_RECV, ret_elem);
+}
+
+/* Receivers wait only where nothing is held, so whoever waits gets nothing any more. */
+int weft_chan_close(struct weft_chan *chan)
+{
+	struct wf_waiter *all = NULL;
+
+	wf_spin_lock(&chan->q.lock);
+	bool before = chan->closed;
+	if (!before) {
+		chan->closed = true;
+		all = wf_waitq_take_all(&chan->q);
+		for (struct wf_waiter *w = all; w; w = w->next)
+			((struct chan_waiter *)w)->rc = -EPIPE;
+	}
+	wf_spin_unlock(&chan->q.lock);
+	wf_waiters_wake(all);
+	return before ? -EPIPE : 0;
+}
+
+uint32_t weft_chan_len(const struct weft_chan *chan)
+{
+	return wf_atomic_load_relaxed(&chan->n); /* CH1 relaxed: a hint */
+}
