@@ -41,8 +41,9 @@ int wf_set_name(const char *name);
 int wf_pin(void);
 int wf_unpin(void);
 
-/* park.c */
+/* park.c, worker.c */
 int wf_yield(void);
+int wf_checkpoint(void);
 
 /* deadline.c */
 int wf_scope_open(struct wf_scope *s, uint64_t at);

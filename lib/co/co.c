@@ -54,6 +54,11 @@ int weft_yield(void)
 	return wf_yield();
 }
 
+int weft_checkpoint(void)
+{
+	return wf_checkpoint();
+}
+
 struct weft_co *weft_self(void)
 {
 	return wf_self();

@@ -65,6 +65,19 @@ WEFT_API int weft_cancel(struct weft_co *co);
 /* Let other runnable coroutines go first. [parks]; returns 0. */
 WEFT_API int weft_yield(void);
 
+/*
+ * For code that computes for long: let others go first if it is time, return at once if not.
+ * [parks]; returns 0, or as every such call -ECANCELED or -ETIMEDOUT. Costs some 15
+ * instructions while nothing is due, so it may stand in an inner loop. It yields when the
+ * worker has not looked at its completions, messages and timers for 100 us. The clock is not
+ * read each time: that may be noticed as many as 64 checkpoints late when they suddenly come
+ * more slowly, and with stall_ms (weft/rt.h) one period late at most. A cancellation is
+ * seen at once, a deadline when the clock is read. Without checkpoints (or other [parks]
+ * calls) a coroutine keeps its worker for as long as it likes: what is runnable there may
+ * be taken over by another worker, completions and timers of that worker wait.
+ */
+WEFT_API int weft_checkpoint(void);
+
 /* The running coroutine, or NULL in a plain thread. A handle for comparing and
  * cancelling; joining oneself is -EDEADLK. */
 WEFT_API struct weft_co *weft_self(void);

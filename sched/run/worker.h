@@ -14,6 +14,9 @@
  *      `sleeping`, then look at the inbox (the worker). One of the two sees the other: no
  *      message waits for a worker that sleeps without knowing. Runnable coroutines in a
  *      run queue need no such care: the queue's owner is awake and will run them.
+ * CK1  checks: counted down by the owner  <->  store_relaxed of 1 by the monitor, for a
+ *      coroutine that has run for long. A store that meets a countdown may be lost; the
+ *      next one is a period away.
  * ID2  busy_since: relaxed hints for thieves; a stale one costs time, never
  *      work.
  */
@@ -36,6 +39,8 @@ enum {
 	WF_BUDGET_MIN = 64, /* switches between two looks at the ring */
 	WF_BUDGET_MAX = 256,
 	WF_AGE_NS = 5 * 1000 * 1000, /* how often the oldest fork is preferred */
+	WF_SLICE_NS = 100 * 1000, /* a checkpoint yields that long after the last look */
+	WF_CHECKS_MAX = 64,       /* checkpoints between two looks at the clock */
 	WF_STALE_NS =
 		50 * 1000, /* a queue not emptied for so long is worth stealing from */
 	WF_SENTINEL_NS = 1000000,        /* how often the idle worker on watch looks */
@@ -57,8 +62,11 @@ struct wf_worker {
 	int *errno_ptr;             /* this thread's errno */
 	int budget;
 	unsigned tick;
-	bool quiet;   /* nothing came during the last sleep, a long one */
-	uint64_t now; /* cached clock: at most one scheduling round old */
+	bool quiet; /* nothing came during the last sleep, a long one */
+	int checks; /* CK1: checkpoints until the clock is read */
+	int pace;   /* of them, the last time */
+	uint64_t checked_at;
+	uint64_t now; /* cached clock: the last look at the ring */
 	void *loop_sp;
 	struct wf_fiber loop_fiber;
 	struct wf_co *pinned_first, **pinned_last; /* runnable, not to be stolen */
@@ -184,6 +192,9 @@ static inline int wf_may_begin(const struct wf_worker *w, const struct wf_co *me
 		return 0;
 	return wf_verdict(me);
 }
+
+/* park.c: a checkpoint that has to look at the clock, or at what the coroutine was told. */
+int wf_checkpoint_slow(struct wf_worker *w);
 
 /* deadline.c */
 void wf_timer_arm(struct wf_worker *w, struct wf_co *co);
