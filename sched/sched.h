@@ -72,10 +72,26 @@ ssize_t wf_release(int fd, void *buf, size_t len);
 /* close.c */
 int wf_close(int fd);
 
+/* monitor.c */
+enum wf_stall_kind { WF_STALL_HOG = 1, WF_STALL_BLOCKED = 2 };
+
+struct wf_stall {
+	enum wf_stall_kind kind;
+	int worker;
+	const char *name;
+	uint64_t ns;
+	const char *trace;
+	char state;
+	int syscall;
+	const char *wchan;
+	uint64_t minor_faults, major_faults;
+};
+
 /* stats.c */
 struct wf_totals {
 	uint64_t spawned, ended, switches, steals, wakes, remote_msgs, timers_fired;
 	uint64_t enters, sqes, cqes, starved, overflows;
+	uint64_t hogs, blocked, disk_sleeps, stall_faults, handed_over, spares;
 };
 int wf_totals(struct wf_totals *ret_totals);
 int wf_n_workers(void);

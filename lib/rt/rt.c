@@ -33,6 +33,23 @@ const char *weft_version(void)
 		WEFT_VERSION_PATCH);
 }
 
+static void tell_stall(const struct wf_stall *s, const struct wf_stall_sink *sink)
+{
+	const struct weft_stall stall = {.size = sizeof(stall),
+					 .kind = (enum weft_stall_kind)s->kind,
+					 .worker = s->worker,
+					 .name = s->name,
+					 .ns = s->ns,
+					 .trace = s->trace,
+					 .state = s->state,
+					 .syscall = s->syscall,
+					 .wchan = s->wchan,
+					 .minor_faults = s->minor_faults,
+					 .major_faults = s->major_faults};
+
+	((void (*)(const struct weft_stall *, void *))sink->user_fn)(&stall, sink->arg);
+}
+
 int weft_start(const struct weft_options *opt)
 {
 	struct weft_options o;
@@ -49,7 +66,11 @@ int weft_start(const struct weft_options *opt)
 			       .readahead_bytes = o.readahead_bytes,
 			       .faults = o.faults,
 			       .pin = o.pin,
-			       .disable = o.disable};
+			       .disable = o.disable,
+			       .stall_ms = o.stall_ms,
+			       .on_stall = {.fn = o.on_stall ? tell_stall : NULL,
+					    .user_fn = (void (*)(void))o.on_stall,
+					    .arg = o.stall_arg}};
 	return wf_start(&conf);
 }
 
@@ -114,7 +135,13 @@ int weft_stats(struct weft_stats *stats)
 				       .remote_msgs = t.remote_msgs,
 				       .starved = t.starved,
 				       .timers_fired = t.timers_fired,
-				       .overflows = t.overflows};
+				       .overflows = t.overflows,
+				       .hogs = t.hogs,
+				       .blocked = t.blocked,
+				       .disk_sleeps = t.disk_sleeps,
+				       .stall_faults = t.stall_faults,
+				       .handed_over = t.handed_over,
+				       .spares = t.spares};
 	size_t n = stats->size < sizeof(all) ? stats->size : sizeof(all);
 	memset((char *)stats + sizeof(size_t), 0, stats->size - sizeof(size_t));
 	memcpy(stats, &all, n);

@@ -8,6 +8,44 @@
 WEFT_BEGIN_DECLS
 
 /*
+ * A stall: a worker whose coroutine has neither parked nor yielded for `stall_ms`. A monitor
+ * thread looks twice in that time, so it is noticed after 1 to 1.5 times as long, and told
+ * once (twice if it is of both kinds in turn). weft_checkpoint() is the cure for hogs.
+ *
+ *   HOG      computes. With the option `faults` its frames are in `trace`: one signal,
+ *            SIGURG, is sent to its thread. Symbols are those that the dynamic linker knows
+ *            (link with -rdynamic); the others are MODULE+OFFSET, which addr2line reads.
+ *   BLOCKED  waits in the kernel: a system call that does not go through weft, or a page.
+ *
+ * What is runnable behind it, and coroutines that others made runnable there since, go to
+ * a worker that has nothing to do. Behind a BLOCKED one, if all are busy, a spare worker
+ * takes them: a thread with a ring of its own on the same CPU, until the blocked one returns;
+ * there are at most as many spares as workers. What stays where it is until the coroutine
+ * stops: coroutines pinned to the worker, and all that waits for its timers, its ring's
+ * completions, or a cancel or close that its ring must make. So the bound for those is the
+ * next checkpoint, or the end of the system call.
+ *
+ * Called on the monitor's thread, which waits for it; lent until it returns. It may not stop
+ * the runtime.
+ */
+enum weft_stall_kind { WEFT_STALL_HOG = 1, WEFT_STALL_BLOCKED = 2 };
+
+struct weft_stall {
+	size_t size;
+	enum weft_stall_kind kind;
+	int worker;        /* its index */
+	const char *name;  /* the coroutine's */
+	uint64_t ns;       /* so far; at least */
+	const char *trace; /* a line each frame, the innermost first; "" if not known */
+	char state;        /* the thread's as in ps(1): R, S, D (no signal ends it); ? */
+	int syscall;       /* BLOCKED: the number of the system call, or -1 */
+	const char
+		*wchan; /* BLOCKED: the kernel function it sleeps in, "" if not known */
+	uint64_t minor_faults,
+		major_faults; /* page faults meanwhile; major: read a disk */
+};
+
+/*
  * Settings. A field left 0 (or NULL) takes its environment variable, else its default.
  * A setting given in code wins over the environment, except where the environment only
  * switches features off (WEFT_DISABLE). sched/base/conf.def is the table of them all.
@@ -28,6 +66,10 @@ struct weft_options {
 	int pin;             /* WEFT_PIN: -1 leaves workers unpinned; 1 or 0: pinned */
 	const char *disable; /* WEFT_DISABLE: comma list of kernel features not to use
 				(names as weft_feature() lists them), or "all" */
+	int stall_ms; /* WEFT_STALL_MS: look out for stalls of that many ms; -1 off,
+				the default */
+	void (*on_stall)(const struct weft_stall *stall, void *arg); /* told of each */
+	void *stall_arg;
 };
 
 /*
@@ -80,6 +122,13 @@ struct weft_stats {
 	uint64_t starved;     /* receives that found no buffer and did without */
 	uint64_t timers_fired;
 	uint64_t overflows; /* completion queue overflows */
+
+	/* with stall_ms */
+	uint64_t hogs, blocked; /* stalls of each kind */
+	uint64_t disk_sleeps;   /* stalls in which the thread was in state D when told */
+	uint64_t stall_faults;  /* page faults that read a disk, in stalls */
+	uint64_t handed_over;   /* coroutines taken from behind a stall */
+	uint64_t spares;        /* times that a spare worker was called */
 };
 WEFT_API int weft_stats(struct weft_stats *stats);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What differs between CPUs: the context switch, the pause in a spin loop, the size of a
- * cache line. The only header of this folder that others include.
+ * cache line. The only header of this folder that others include, where.h apart.
  *
  * A suspended context is one pointer, valid for exactly one switch. A switch keeps what
  * the ABI calls callee-saved and the floating-point control words (rounding, exception

@@ -5,10 +5,20 @@
 
 #include <stddef.h>
 
+struct wf_stall; /* sched.h */
+
+/* Who is told of stalls. fn is the library's, which hands on to its user's. */
+struct wf_stall_sink {
+	void (*fn)(const struct wf_stall *stall, const struct wf_stall_sink *sink);
+	void (*user_fn)(void);
+	void *arg;
+};
+
 struct wf_conf {
 #define WF_CONF(field, env, dflt, min, max, help) long field;
 #include "conf.def"
 	const char *disable; /* WEFT_DISABLE */
+	struct wf_stall_sink on_stall;
 };
 
 /*

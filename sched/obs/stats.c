@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "../ring/feat.h"
+#include "../run/monitor.h"
 #include "../run/worker.h"
 #include "../sched.h"
 
@@ -23,7 +24,7 @@ int wf_totals(struct wf_totals *t)
 		return -ESRCH;
 	t->spawned =
 		wf_atomic_load_relaxed(&wf_rt.foreign_spawned); /* RT2 (run/spawn.c) */
-	for (unsigned i = 0; i < wf_rt.n_workers; i++) {
+	for (unsigned i = 0; i < wf_rt.n_slots; i++) {
 		const struct wf_worker *w = wf_rt.workers[i];
 #define SUM(field, from) t->field += wf_atomic_load_relaxed(&from) /* statistics */
 		SUM(spawned, w->count.spawned);
@@ -38,8 +39,14 @@ int wf_totals(struct wf_totals *t)
 		SUM(cqes, w->ring.count.cqes);
 		SUM(starved, w->ring.count.starved);
 		SUM(overflows, w->ring.count.overflows);
-#undef SUM
 	}
+	SUM(hogs, wf_stalls.hogs);
+	SUM(blocked, wf_stalls.blocked);
+	SUM(disk_sleeps, wf_stalls.disk_sleeps);
+	SUM(stall_faults, wf_stalls.faults);
+	SUM(handed_over, wf_stalls.handed_over);
+	SUM(spares, wf_stalls.spares);
+#undef SUM
 	if (plain)
 		wf_leave();
 	return 0;
@@ -54,7 +61,7 @@ int wf_worker_id(void)
 {
 	struct wf_worker *w = wf_worker_self();
 
-	return w && w->current ? (int)w->id : wf_no_coroutine();
+	return w && w->current ? (int)wf_worker_post(w)->id : wf_no_coroutine();
 }
 
 int wf_feature(unsigned i, const char **ret_name, bool *ret_on, const char **ret_lost)

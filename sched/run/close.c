@@ -22,19 +22,19 @@
 static void on_chain(struct wf_worker *w, struct wf_msg *msg)
 {
 	struct wf_fd *f = wf_container_of(msg, struct wf_fd, msg);
-	unsigned next = w->id + 1;
+	struct wf_worker *next = wf_worker_from(w->id + 1);
 
 	w->ring.engine->cancel_fd(&w->ring, f->fd);
 	wf_spin_lock(&f->lock);
 	if (f->home == &w->ring)
 		wf_stream_stop(&w->ring, f);
-	if (next == wf_rt.n_workers) {
+	if (!next) {
 		f->state = (uint16_t)((f->state & ~WF_FD_CHAIN) | WF_FD_CHAINED);
 		wf_fd_wake_closer(&w->ring, f);
 	}
 	wf_spin_unlock(&f->lock);
-	if (next < wf_rt.n_workers)
-		wf_send(wf_rt.workers[next], msg);
+	if (next)
+		wf_send(next, msg);
 }
 
 static void on_stop_stream(struct wf_worker *w, struct wf_msg *msg)
@@ -84,7 +84,7 @@ static void await_end(struct wf_worker *w, struct wf_co *me, struct wf_fd *f)
 		chain = true;
 	}
 	if (chain)
-		wf_send(wf_rt.workers[0], &f->msg);
+		wf_send(wf_worker_from(0), &f->msg);
 	wf_park(w, me, WF_WAIT_HARD, &f->lock);
 }
 

@@ -21,6 +21,7 @@
  *      called: set before the wake-up  <->  read after it: who has work of its own passes
  *      the call on.
  */
+#include "monitor.h"
 #include "worker.h"
 
 void wf_send(struct wf_worker *to, struct wf_msg *msg)
@@ -41,8 +42,8 @@ void wf_send(struct wf_worker *to, struct wf_msg *msg)
 /* Wake one sleeping worker: it will look for work, and then keep watch. */
 static void call_thief(struct wf_worker *w)
 {
-	wf_atomic_store_relaxed(&wf_rt.unwatched, 0u); /* WA1 relaxed: we act on it */
-	for (unsigned i = 1; i < wf_rt.n_workers; i++) {
+	wf_atomic_store_relaxed(&wf_rt.unwatched, 0u);    /* WA1 relaxed: we act on it */
+	for (unsigned i = 1; i <= wf_rt.n_workers; i++) { /* itself, if no spare: awake */
 		struct wf_worker *t = wf_rt.workers[(w->id + i) % wf_rt.n_workers];
 
 		if (!wf_atomic_load_seq(&t->sleeping)) /* ID1 */
@@ -75,8 +76,8 @@ static bool worth_stealing(const struct wf_worker *victim, uint64_t now)
 
 static struct wf_co *steal(struct wf_worker *w)
 {
-	for (unsigned i = 1; i < wf_rt.n_workers; i++) {
-		struct wf_worker *v = wf_rt.workers[(w->id + i) % wf_rt.n_workers];
+	for (unsigned i = 1; i < wf_rt.n_slots; i++) {
+		struct wf_worker *v = wf_rt.workers[(w->id + i) % wf_rt.n_slots];
 		uint32_t n = 0;
 
 		if (!worth_stealing(v, w->now))
@@ -94,11 +95,18 @@ static struct wf_co *steal(struct wf_worker *w)
 
 static bool others_awake(const struct wf_worker *w)
 {
-	for (unsigned i = 0; i < wf_rt.n_workers; i++)
+	for (unsigned i = 0; i < wf_rt.n_slots; i++)
 		if (i != w->id &&
 		    !wf_atomic_load_seq(&wf_rt.workers[i]->sleeping)) /* WA1 */
 			return true;
 	return false;
+}
+
+/* Neither steals nor keeps watch: there is nobody else, or it is a spare, whose work is
+ * brought to it. */
+static bool keeps_to_itself(const struct wf_worker *w)
+{
+	return wf_rt.n_workers == 1 || w->spare.post;
 }
 
 /* What a worker that is about to sleep does besides. */
@@ -124,7 +132,7 @@ static enum duty look_out(struct wf_worker *w)
 
 static enum duty take_duty(struct wf_worker *w)
 {
-	if (wf_rt.n_workers == 1)
+	if (keeps_to_itself(w))
 		return OFF;
 	if (w->quiet) {
 		wf_atomic_store_seq(&wf_rt.unwatched, 1u); /* WA1 */
@@ -191,7 +199,7 @@ static void sleep_in_ring(struct wf_worker *w)
  */
 struct wf_co *wf_idle(struct wf_worker *w)
 {
-	bool alone = wf_rt.n_workers == 1;
+	bool alone = keeps_to_itself(w);
 
 	if (w->timers.root || !alone)
 		w->now = wf_clock_ns();
@@ -207,6 +215,7 @@ struct wf_co *wf_idle(struct wf_worker *w)
 	} else {
 		w->ring.engine->poll(&w->ring, 0);
 	}
-	wf_atomic_store_seq(&w->sleeping, 0u); /* ID1 */
+	wf_atomic_store_seq(&w->sleeping, 0u); /* ID1 MN1 */
+	wf_monitor_mind();
 	return NULL;
 }

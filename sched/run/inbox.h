@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A worker's inbox: messages that any thread may push and only the owner takes, all at
- * once. Intrusive, unbounded by itself and bounded by what carries the messages: each
+ * A worker's inbox: messages that any thread may push and the owner takes, all at once; or
+ * the monitor, while the owner is stalled. Intrusive, unbounded by itself and bounded by what carries the messages: each
  * coroutine and each descriptor has one of a kind.
  *
- * IB1  head: cas_seq in wf_inbox_push_any  <->  xchg_seq in wf_inbox_take_owner. The
+ * IB1  head: cas_seq in wf_inbox_push_any  <->  xchg_seq in wf_inbox_take. The
  * owner sees the message and all that its sender wrote before.
  */
 #ifndef WF_RUN_INBOX_H
@@ -32,7 +32,7 @@ static inline bool wf_inbox_empty(const struct wf_inbox *in)
 }
 
 /* All messages, oldest first. */
-static inline struct wf_msg *wf_inbox_take_owner(struct wf_inbox *in)
+static inline struct wf_msg *wf_inbox_take(struct wf_inbox *in)
 {
 	struct wf_msg *msg = wf_atomic_xchg_seq(&in->head, NULL), *list = NULL; /* IB1 */
 

@@ -19,6 +19,7 @@
 #include "../ring/feat.h"
 #include "../ring/stream.h"
 #include "../sched.h"
+#include "monitor.h"
 
 struct wf_rt wf_rt;
 
@@ -117,6 +118,12 @@ static void see_guests_out(void)
 
 /* Memory. */
 
+/* Each worker may be blocked. Only slots: their threads and rings come when they are needed. */
+static unsigned spares_wanted(void)
+{
+	return wf_rt.conf.stall_ms > 0 ? g.plan.n_workers : 0;
+}
+
 static struct wf_worker *worker_new(unsigned id)
 {
 	size_t bytes = (sizeof(struct wf_worker) + 4095) & ~(size_t)4095;
@@ -126,30 +133,32 @@ static struct wf_worker *worker_new(unsigned id)
 	if (wf_sys_ptr_err(w))
 		return NULL;
 	w->id = id;
-	w->place = g.plan.place[id];
-	wf_runq_init(&w->q, g.plan.n_workers > 1);
+	w->place = g.plan.place[id % g.plan.n_workers];
+	w->sleeping = id >= g.plan.n_workers; /* MN1: a spare, until it is called */
+	wf_runq_init(&w->q, wf_rt.n_slots > 1);
 	return w;
 }
 
 static void workers_free(void)
 {
-	for (unsigned i = 0; i < wf_rt.n_workers; i++)
+	for (unsigned i = 0; i < wf_rt.n_slots; i++)
 		if (wf_rt.workers[i])
 			wf_sys.munmap(wf_rt.workers[i],
 				      (sizeof(struct wf_worker) + 4095) & ~(size_t)4095);
 	free(wf_rt.workers);
 	wf_rt.workers = NULL;
-	wf_rt.n_workers = 0;
+	wf_rt.n_workers = wf_rt.n_slots = 0;
 }
 
 static int workers_new(void)
 {
-	unsigned n = g.plan.n_workers;
+	unsigned n = g.plan.n_workers + spares_wanted();
 
 	wf_rt.workers = wf_sys.calloc(n, sizeof(*wf_rt.workers));
 	if (!wf_rt.workers)
 		return -ENOMEM;
-	wf_rt.n_workers = n;
+	wf_rt.n_workers = g.plan.n_workers;
+	wf_rt.n_slots = n;
 	for (unsigned i = 0; i < n; i++) {
 		wf_rt.workers[i] = worker_new(i);
 		if (!wf_rt.workers[i])
@@ -158,7 +167,7 @@ static int workers_new(void)
 	return 0;
 }
 
-static int start_threads(unsigned *ret_started)
+static int start_threads(void)
 {
 	unsigned n = 0;
 	int rc = 0;
@@ -168,10 +177,10 @@ static int start_threads(unsigned *ret_started)
 	while (n < wf_rt.n_workers && !rc) {
 		struct wf_worker *w = wf_rt.workers[n];
 		rc = wf_sys.thread_create(&w->thread, NULL, wf_worker_main, w);
+		wf_atomic_store_release(&w->running, (uint32_t)!rc); /* RU1 */
 		n += !rc;
 	}
 	await_count(&g.n_up, n);
-	*ret_started = n;
 	return rc ? rc : wf_atomic_load_seq(&g.rc); /* RT3 */
 }
 
@@ -181,17 +190,19 @@ static void on_exit_msg(struct wf_worker *w, struct wf_msg *msg)
 }
 
 /* Let every worker out of its loop and wait for the threads. */
-static void end_threads(unsigned started)
+static void end_threads(void)
 {
+	struct wf_worker *w;
+
 	wf_atomic_store_seq(&wf_rt.phase, (uint32_t)WF_EXITING); /* RT1 */
-	for (unsigned i = 0; i < started; i++) {
-		wf_rt.workers[i]->exit_msg.fn = on_exit_msg;
-		wf_send(wf_rt.workers[i], &wf_rt.workers[i]->exit_msg);
+	for (unsigned i = 0; (w = wf_worker_from(i)); i = w->id + 1) {
+		w->exit_msg.fn = on_exit_msg;
+		wf_send(w, &w->exit_msg);
 	}
 	wf_atomic_add_seq(&g.n_out, 1u); /* RT3 */
 	wf_rt_ring_bell();
-	for (unsigned i = 0; i < started; i++)
-		pthread_join(wf_rt.workers[i]->thread, NULL);
+	for (unsigned i = 0; (w = wf_worker_from(i)); i = w->id + 1)
+		pthread_join(w->thread, NULL);
 }
 
 static void release_all(void)
@@ -213,25 +224,30 @@ static int prepare(const struct wf_conf *conf)
 	if (!rc)
 		rc = wf_plan_make((unsigned)wf_rt.conf.workers, &g.plan);
 	if (!rc)
-		wf_ring_fit(&wf_rt.conf, g.plan.n_workers);
+		wf_ring_fit(&wf_rt.conf, g.plan.n_workers + !!spares_wanted());
+	return rc;
+}
+
+static int open_threads(void)
+{
+	int rc = start_threads();
+
+	if (!rc)
+		rc = wf_monitor_open();
+	if (rc)
+		end_threads();
 	return rc;
 }
 
 static int open_all(void)
 {
-	unsigned started = 0;
-
 	wf_stacks_init((unsigned long)wf_rt.conf.max_coroutines,
 		       wf_has(WF_FEAT_GUARD_INSTALL));
 	wf_rt.stack_class = wf_stack_class((size_t)wf_rt.conf.stack_kib * 1024);
 	int rc = workers_new();
 	if (!rc && wf_rt.conf.faults > 0)
 		rc = wf_faults_open();
-	if (!rc)
-		rc = start_threads(&started);
-	if (rc)
-		end_threads(started);
-	return rc;
+	return rc ? rc : open_threads();
 }
 
 static void explain(int rc)
@@ -316,7 +332,8 @@ int wf_stop(void)
 	if (wf_rt.phase == WF_UP) {
 		end_coroutines();
 		see_guests_out();
-		end_threads(wf_rt.n_workers);
+		wf_monitor_close();
+		end_threads();
 		release_all();
 		rc = 0;
 	}

@@ -31,10 +31,10 @@ uint64_t wf_live(void)
 {
 	uint64_t ended = 0, spawned;
 
-	for (unsigned i = 0; i < wf_rt.n_workers; i++)
+	for (unsigned i = 0; i < wf_rt.n_slots; i++)
 		ended += wf_atomic_load_seq(&wf_rt.workers[i]->count.ended); /* RT2 */
 	spawned = wf_atomic_load_seq(&wf_rt.foreign_spawned);                /* RT2 */
-	for (unsigned i = 0; i < wf_rt.n_workers; i++)
+	for (unsigned i = 0; i < wf_rt.n_slots; i++)
 		spawned += wf_atomic_load_seq(&wf_rt.workers[i]->count.spawned); /* RT2 */
 	return spawned - ended;
 }
@@ -135,9 +135,8 @@ static void set_name(struct wf_co *co, const char *name)
 {
 	size_t n = name ? strnlen(name, sizeof(co->name) - 1) : 0;
 
-	if (n)
-		memcpy(co->name, name, n);
-	co->name[n] = '\0';
+	for (size_t i = 0; i <= n; i++) /* CU1 relaxed: the monitor may read it */
+		wf_atomic_store_relaxed(&co->name[i], i < n ? name[i] : '\0');
 }
 
 /* Begin a new life; timer and messages keep what earlier lives left there. */
@@ -155,7 +154,7 @@ static void init(struct wf_co *co, int (*fn)(void *), void *arg, bool detached)
 	co->done = false;
 	co->detached = detached;
 	co->joiner = NULL;
-	co->name[0] = '\0';
+	wf_atomic_store_relaxed(&co->name[0], '\0'); /* CU1 relaxed: see set_name */
 	wf_fiber_init(&co->fiber, co, wf_stack_bottom);
 	co->sp = wf_ctx_make(wf_stack_top(co), wf_co_main, co);
 }
@@ -165,7 +164,7 @@ static struct wf_worker *choose(struct wf_worker *w, const struct wf_spawn *s)
 	if (s->worker >= 0)
 		return wf_rt.workers[s->worker];
 	if (w && !(s->flags & WF_SPAWN_SPREAD))
-		return w;
+		return s->flags & WF_SPAWN_PINNED ? wf_worker_post(w) : w;
 	unsigned *turn = w ? &w->spread_next : &wf_rt.spread;
 
 	return wf_rt.workers[wf_atomic_add_relaxed(turn, 1u) %

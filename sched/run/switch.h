@@ -13,8 +13,8 @@
 
 static inline void wf_switch_enter(struct wf_worker *w, struct wf_co *co)
 {
-	w->current = co;
-	wf_atomic_store_relaxed(&co->worker, w); /* WK1 relaxed: see co.h */
+	wf_atomic_store_relaxed(&w->current, co); /* CU1 relaxed: a look from outside */
+	wf_atomic_store_relaxed(&co->worker, w);  /* WK1 relaxed: see co.h */
 	*w->errno_ptr = co->saved_errno;
 	wf_count(&w->count.switches, 1u); /* statistics: relaxed */
 }
@@ -31,7 +31,8 @@ static inline void wf_switch_to(struct wf_worker *w, struct wf_co *me, struct wf
 		wf_fiber_leave(&me->fiber, &next->fiber, ends);
 		wf_ctx_switch(&me->sp, next->sp);
 	} else {
-		w->current = NULL;
+		wf_atomic_store_relaxed(&w->current,
+					(struct wf_co *)NULL); /* CU1 relaxed */
 		wf_fiber_leave(&me->fiber, &w->loop_fiber, ends);
 		wf_ctx_switch(&me->sp, w->loop_sp);
 	}

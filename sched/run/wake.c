@@ -39,8 +39,20 @@ void wf_ready(struct wf_worker *w, struct wf_co *co)
 		push_local(w, co);
 		return;
 	}
+	wf_ready_at(home, co);
+}
+
+void wf_ready_at(struct wf_worker *to, struct wf_co *co)
+{
 	co->ready_msg.fn = on_ready;
-	wf_send(home, &co->ready_msg);
+	wf_send(to, &co->ready_msg);
+}
+
+struct wf_co *wf_msg_carries(struct wf_msg *msg)
+{
+	struct wf_co *co = wf_container_of(msg, struct wf_co, ready_msg);
+
+	return msg->fn == on_ready && !co->stuck ? co : NULL;
 }
 
 static bool wants_stop(const struct wf_co *co)

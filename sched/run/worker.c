@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "../base/sys.h"
 #include "../co/faults.h"
@@ -12,6 +13,7 @@
 #include "../sched.h"
 #include "rt.h"
 #include "switch.h"
+#include "trace.h"
 
 static __thread struct wf_worker *self;
 
@@ -25,6 +27,14 @@ __attribute__((noinline)) struct wf_worker *wf_worker_self(void)
 void wf_worker_forget_self(void)
 {
 	self = NULL;
+}
+
+struct wf_worker *wf_worker_from(unsigned i)
+{
+	while (i < wf_rt.n_slots &&
+	       !wf_atomic_load_acquire(&wf_rt.workers[i]->running)) /* RU1 */
+		i++;
+	return i < wf_rt.n_slots ? wf_rt.workers[i] : NULL;
 }
 
 int wf_no_coroutine(void)
@@ -54,7 +64,7 @@ static void take_messages(struct wf_worker *w)
 {
 	if (wf_inbox_empty(&w->inbox))
 		return;
-	struct wf_msg *msg = wf_inbox_take_owner(&w->inbox);
+	struct wf_msg *msg = wf_inbox_take(&w->inbox);
 
 	while (msg) {
 		struct wf_msg *next = msg->next; /* fn may send it on */
@@ -103,21 +113,33 @@ static void look_around(struct wf_worker *w)
 	age_forks(w);
 }
 
-static struct wf_co *find_work(struct wf_worker *w)
+/* Nothing to run: submit what was prepared and wait, in one call. */
+static struct wf_co *wait_for_work(struct wf_worker *w)
 {
-	/* What the end of a call or a close made ready, outside of a poll. */
-	take_ready(w);
-	struct wf_co *co = wf_next(w);
-	if (co)
-		return co;
-	/* Nothing: submit what was prepared and wait, in one call. */
-	co = wf_idle(w);
+	struct wf_co *co = wf_idle(w);
+
 	w->now = wf_clock_ns();
 	wf_atomic_store_relaxed(&w->busy_since, w->now); /* ID2 relaxed: a hint */
 	take_messages(w);
 	take_ready(w);
 	wf_timers_fire(w);
 	return co;
+}
+
+static struct wf_co *find_work(struct wf_worker *w)
+{
+	/* What the end of a call or a close made ready, outside of a poll. */
+	take_ready(w);
+	struct wf_co *co = wf_next(w);
+
+	return co ? co : wait_for_work(w);
+}
+
+void wf_worker_gather(struct wf_worker *w)
+{
+	take_ready(w);
+	if (!w->pinned_first && !wf_runq_len(&w->q) && !wf_deque_len(&w->forks))
+		wait_for_work(w); /* steals nothing for a spare */
 }
 
 /* The loop has nothing to publish: what it left it comes back to. */
@@ -151,28 +173,36 @@ static int budget(const struct wf_worker *w)
 				   : (int)n;
 }
 
+static inline void one_round(struct wf_worker *w)
+{
+	if (w->budget <= 0) {
+		look_around(w);
+		w->budget = budget(w);
+	}
+	take_messages(w);
+	struct wf_co *co = wf_next(w);
+
+	if (!co) {
+		co = find_work(w);
+		w->budget = budget(w);
+		if (!co)
+			co = wf_next(w);
+	}
+	if (!co)
+		return;
+	w->budget--; /* a lone coroutine that yields comes by here each time */
+	run(w, co);
+}
+
+void wf_worker_round(struct wf_worker *w)
+{
+	one_round(w);
+}
+
 static void loop(struct wf_worker *w)
 {
-	w->budget = WF_BUDGET_MIN;
-	while (wf_atomic_load_acquire(&wf_rt.phase) != WF_EXITING) { /* RT1 */
-		if (w->budget <= 0) {
-			look_around(w);
-			w->budget = budget(w);
-		}
-		take_messages(w);
-		struct wf_co *co = wf_next(w);
-
-		if (!co) {
-			co = find_work(w);
-			w->budget = budget(w);
-			if (!co)
-				co = wf_next(w);
-		}
-		if (!co)
-			continue;
-		w->budget--; /* a lone coroutine that yields comes by here each time */
-		run(w, co);
-	}
+	while (wf_atomic_load_acquire(&wf_rt.phase) != WF_EXITING) /* RT1 */
+		one_round(w);
 }
 
 /* Writing to a closed connection is -EPIPE; some calls have no flag to say so. */
@@ -185,7 +215,7 @@ static void block_sigpipe(void)
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
 }
 
-static int open_worker(struct wf_worker *w)
+int wf_worker_open(struct wf_worker *w)
 {
 	int rc = wf_rt.conf.pin < 0 ? 0 : wf_place_pin_self(&w->place);
 	char name[16];
@@ -194,10 +224,12 @@ static int open_worker(struct wf_worker *w)
 	pthread_setname_np(pthread_self(), name);
 	block_sigpipe();
 	self = w;
+	w->tid = gettid();
+	w->budget = WF_BUDGET_MIN;
 	w->errno_ptr = &errno;
 	w->pinned_last = &w->pinned_first;
 	w->pool.max =
-		wf_pool_max((unsigned long)wf_rt.conf.max_coroutines, wf_rt.n_workers);
+		wf_pool_max((unsigned long)wf_rt.conf.max_coroutines, wf_rt.n_slots);
 	w->ring.id = w->id;
 	w->ring.engine = &wf_engine_uring;
 	w->ring.ready_tail = &w->ring.ready;
@@ -205,6 +237,8 @@ static int open_worker(struct wf_worker *w)
 	wf_fiber_init_thread(&w->loop_fiber);
 	if (!rc)
 		rc = wf_faults_thread_open(wf_rt.conf.faults > 0);
+	if (wf_rt.conf.faults > 0 && wf_rt.conf.stall_ms > 0)
+		wf_trace_thread_open();
 	return rc ? rc : w->ring.engine->open(&w->ring, &wf_rt.conf);
 }
 
@@ -227,7 +261,7 @@ static void drop_stream(struct wf_fd *f, void *ring)
 }
 
 /* All coroutines have ended; descriptors that were left open may still have streams. */
-static void close_worker(struct wf_worker *w)
+static void close_ring(struct wf_worker *w)
 {
 	wf_fd_for_each(stop_stream, &w->ring);
 	while (w->ring.in_flight > 0)
@@ -236,18 +270,28 @@ static void close_worker(struct wf_worker *w)
 	w->ring.engine->close(&w->ring);
 }
 
+void wf_worker_leave(void)
+{
+	wf_faults_thread_close();
+	self = NULL;
+}
+
+void wf_worker_close(struct wf_worker *w)
+{
+	wf_rt_worker_wait_all();
+	close_ring(w);
+}
+
 void *wf_worker_main(void *arg)
 {
 	struct wf_worker *w = arg;
-	int rc = open_worker(w);
+	int rc = wf_worker_open(w);
 
 	wf_rt_worker_up(rc);
 	if (!rc) {
 		loop(w);
-		wf_rt_worker_wait_all();
-		close_worker(w);
+		wf_worker_close(w);
 	}
-	wf_faults_thread_close();
-	self = NULL;
+	wf_worker_leave();
 	return NULL;
 }

@@ -17,6 +17,12 @@
  * CK1  checks: counted down by the owner  <->  store_relaxed of 1 by the monitor, for a
  *      coroutine that has run for long. A store that meets a countdown may be lost; the
  *      next one is a period away.
+ * CU1  current: store_relaxed by the owner  <->  load_relaxed by the monitor, together with
+ *      the number of switches: the same number twice and a coroutine each time is one run
+ *      of one coroutine. Its object is there as long as the runtime is.
+ * RU1  running: store_release when the thread is there, a spare's when its ring is open  <->
+ *      load_acquire by who goes through the slots. Who sees it may send there; it is never
+ *      taken back.
  * ID2  busy_since: relaxed hints for thieves; a stale one costs time, never
  *      work.
  */
@@ -52,9 +58,22 @@ struct wf_counters {
 	uint64_t spawned, ended, switches, steals, wakes, remote_msgs, timers_fired;
 };
 
+/* What a spare is besides (spare.c). */
+struct wf_spare {
+	struct wf_worker *post; /* NULL: no spare. For whom it works, or did last */
+	bool off_duty;
+	/* by the monitor */
+	const struct wf_worker *relieves; /* NULL: free */
+	struct wf_worker *last_post;
+	struct wf_worker *wanted; /* SR1 */
+	uint32_t posted;          /* SR1: msg is on its way */
+	uint32_t opening;         /* SR2 */
+	struct wf_msg msg;
+};
+
 struct wf_worker {
 	/* owner only */
-	struct wf_co *current; /* NULL: the loop */
+	struct wf_co *current; /* CU1. NULL: the loop */
 	struct wf_co *leaving; /* to be published by the incoming side */
 	void (*publish)(struct wf_worker *w, struct wf_co *co);
 	uint64_t leave_word;        /* for publish: the park word */
@@ -77,6 +96,8 @@ struct wf_worker {
 	struct wf_ring ring;
 	struct wf_place place;
 	pthread_t thread;
+	pid_t tid;
+	struct wf_spare spare;
 
 	/* shared */
 	struct wf_runq q;
@@ -84,7 +105,8 @@ struct wf_worker {
 	uint64_t busy_since __attribute__((aligned(64))); /* ID2 */
 	struct wf_inbox inbox __attribute__((aligned(64)));
 	struct wf_msg exit_msg; /* by the stopping thread */
-	uint32_t sleeping;      /* ID1 */
+	uint32_t sleeping;      /* ID1 MN1 */
+	uint32_t running;       /* RU1 */
 	uint32_t called;        /* WA1 (idle.c): woken to keep watch */
 };
 
@@ -92,12 +114,13 @@ enum wf_phase { WF_STOPPED, WF_STARTING, WF_UP, WF_STOPPING, WF_LOCKED, WF_EXITI
 
 /* The runtime. There is one. */
 struct wf_rt {
-	struct wf_worker **workers; /* fixed while up */
-	unsigned n_workers;
+	struct wf_worker **workers; /* fixed while up: n_workers, then slots for spares */
+	unsigned n_workers, n_slots;
 	uint32_t phase;     /* RT1: enum wf_phase */
 	uint32_t sentinel;  /* WA1 (idle.c): an idle worker is on watch */
 	uint32_t unwatched; /* WA1 (idle.c): there may be a sleeper, and none is */
 	uint32_t relief;    /* WA1 (idle.c): sleepers that look whether one is */
+	uint32_t monitor;   /* MN1 (monitor.h): what the monitor does */
 	uint32_t forked;    /* RT1: we are a child made by plain fork() */
 	uint32_t gate;      /* RT1: plain threads that are spawning */
 	uint32_t guests;    /* RT4: plain threads that look at our memory */
@@ -122,8 +145,23 @@ int wf_no_coroutine(void);
 bool wf_visit(void);
 void wf_leave(void);
 
-/* Thread body. */
+/* The worker whose CPU, number and pinned coroutines are meant: a spare's is another's. */
+static inline struct wf_worker *wf_worker_post(struct wf_worker *w)
+{
+	return wf_likely(!w->spare.post) ? w : w->spare.post;
+}
+
+/* The first slot from i on that has a ring, or NULL. */
+struct wf_worker *wf_worker_from(unsigned i);
+
+/* Thread body, and its parts for spares: open (0 or -errno), one round of the loop, the
+ * same without running anything, close. */
 void *wf_worker_main(void *worker);
+int wf_worker_open(struct wf_worker *w);
+void wf_worker_round(struct wf_worker *w);
+void wf_worker_gather(struct wf_worker *w);
+void wf_worker_close(struct wf_worker *w);
+void wf_worker_leave(void); /* last, also after a failed open */
 
 /* First code of every coroutine. */
 void wf_co_main(void *co);
@@ -174,6 +212,13 @@ static inline void wf_push_fork(struct wf_worker *w, struct wf_co *co)
 
 /* co was claimed: make it runnable. w: the calling worker, NULL in plain threads. */
 void wf_ready(struct wf_worker *w, struct wf_co *co);
+
+/* The same on a certain worker, for one that is not pinned. */
+void wf_ready_at(struct wf_worker *to, struct wf_co *co);
+
+/* The coroutine that a message would make runnable on whichever worker takes it, or NULL:
+ * it is for its receiver. */
+struct wf_co *wf_msg_carries(struct wf_msg *msg);
 
 /* Look whether co wants to be stopped (cancelled, or its time has come), and if so end
  * its wait. Any thread. */

@@ -246,7 +246,8 @@ static void hung(int sig)
 
 static int run(void)
 {
-	struct weft_options o = {.size = sizeof(o), .workers = 2, .faults = 1};
+	struct weft_options o = {
+		.size = sizeof(o), .workers = 2, .faults = 1, .stall_ms = 1000};
 
 	bool done = false;
 	int rc = weft_run(everything, &done, &o);

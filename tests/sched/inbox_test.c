@@ -15,11 +15,11 @@ Test(inbox, oldest_first_and_all_at_once)
 	struct wf_msg m[3];
 
 	cr_assert(wf_inbox_empty(&inbox));
-	cr_assert_null(wf_inbox_take_owner(&inbox));
+	cr_assert_null(wf_inbox_take(&inbox));
 	for (int i = 0; i < 3; i++)
 		wf_inbox_push_any(&inbox, &m[i]);
 	cr_assert(!wf_inbox_empty(&inbox));
-	struct wf_msg *list = wf_inbox_take_owner(&inbox);
+	struct wf_msg *list = wf_inbox_take(&inbox);
 	cr_assert(wf_inbox_empty(&inbox));
 	for (int i = 0; i < 3; i++, list = list->next)
 		cr_assert_eq(list, &m[i]);
@@ -43,7 +43,7 @@ Test(inbox, each_sender_keeps_its_order, .timeout = 30)
 	for (int i = 0; i < SENDERS; i++)
 		pthread_create(&t[i], NULL, push_all, msgs[i]);
 	while (n < SENDERS * EACH) {
-		struct wf_msg *m = wf_inbox_take_owner(&inbox);
+		struct wf_msg *m = wf_inbox_take(&inbox);
 		for (; m; m = m->next, n++) {
 			long at = m - msgs[0];
 			cr_assert_eq(at % EACH, next[at / EACH]++);

@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: MIT */
+#include "monitor.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../base/sys.h"
+#include "../base/task.h"
+#include "../sched.h"
+#include "handover.h"
+#include "spare.h"
+#include "trace.h"
+
+enum { TRACE_BYTES = 8192 };
+
+/* What the monitor knows of one worker. */
+struct watch {
+	uint64_t switches;
+	uint64_t since;   /* the last look that found it moving */
+	bool suspected;   /* and one since that did not: */
+	uint64_t cpu;     /* CPU time of its thread then */
+	uint64_t counted; /* page faults with a disk, already in the statistics */
+	struct wf_task before;
+	unsigned told; /* kinds of this stall */
+};
+
+struct wf_stall_counters wf_stalls;
+
+static struct {
+	pthread_t thread;
+	uint64_t period;
+	struct watch *watch; /* one a slot */
+	char trace[TRACE_BYTES];
+} m;
+
+static uint64_t cpu_ns(const struct wf_worker *w)
+{
+	struct timespec ts = {0};
+	clockid_t clock;
+
+	if (!pthread_getcpuclockid(w->thread, &clock))
+		clock_gettime(clock, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+/* 0: neither, for now. */
+static unsigned judge(const struct wf_worker *w, const struct watch *t,
+		      const struct wf_task *task)
+{
+	if (cpu_ns(w) - t->cpu >= m.period / 2)
+		return WF_STALL_HOG;
+	return task->state == 'R' ? 0 : WF_STALL_BLOCKED;
+}
+
+static void count(unsigned kind, const struct wf_task *task)
+{
+	if (kind == WF_STALL_HOG)
+		wf_count(&wf_stalls.hogs, 1u);
+	else
+		wf_count(&wf_stalls.blocked, 1u);
+	if (task->state == 'D')
+		wf_count(&wf_stalls.disk_sleeps, 1u);
+}
+
+static void copy_name(char *to, const struct wf_co *co)
+{
+	size_t i = 0;
+
+	while (i < sizeof(co->name) - 1 &&
+	       (to[i] = wf_atomic_load_relaxed(&co->name[i]))) /* CU1 relaxed: a look */
+		i++;
+	to[i] = '\0';
+}
+
+static bool moved(const struct wf_worker *w, const struct watch *t)
+{
+	return wf_atomic_load_relaxed(&w->count.switches) !=
+	       t->switches; /* CU1 relaxed */
+}
+
+static void tell(struct wf_worker *w, const struct watch *t, const struct wf_co *co,
+		 unsigned kind, const struct wf_task *task)
+{
+	const struct wf_stall_sink *sink = &wf_rt.conf.on_stall;
+	char name[sizeof(co->name)];
+
+	if (!sink->fn)
+		return;
+	copy_name(name, co);
+	m.trace[0] = '\0';
+	if (kind == WF_STALL_HOG)
+		wf_trace_take(w, co, m.trace, sizeof(m.trace));
+	const struct wf_stall s = {
+		.kind = (enum wf_stall_kind)kind,
+		.worker = (int)wf_spare_post(w)->id,
+		.name = name,
+		.ns = wf_clock_ns() - t->since,
+		.trace = m.trace,
+		.state = task->state,
+		.syscall = kind == WF_STALL_BLOCKED ? task->syscall : -1,
+		.wchan = kind == WF_STALL_BLOCKED ? task->wchan : "",
+		.minor_faults = task->minor_faults - t->before.minor_faults,
+		.major_faults = task->major_faults - t->before.major_faults};
+	sink->fn(&s, sink);
+}
+
+static void count_faults(struct watch *t, const struct wf_task *task)
+{
+	uint64_t n = task->major_faults - t->before.major_faults;
+
+	wf_count(&wf_stalls.faults, n - t->counted);
+	t->counted = n;
+}
+
+/* The same run of the same coroutine as at the last look. */
+static void stands(struct wf_worker *w, struct watch *t, const struct wf_co *co)
+{
+	struct wf_task task;
+
+	wf_atomic_store_relaxed(&w->checks,
+				1); /* CK1 relaxed: its next checkpoint is due */
+	wf_task_read("", w->tid, &task);
+	if (!t->suspected) {
+		t->suspected = true;
+		t->before = task;
+		t->cpu = cpu_ns(w);
+		return;
+	}
+	unsigned kind = judge(w, t, &task);
+
+	if (task.state == '?') /* not told; or as good as all zero */
+		task = (struct wf_task){.state = '?', .syscall = -1};
+	else
+		count_faults(t, &task);
+	if (kind & ~t->told && !moved(w, t)) {
+		t->told |= kind;
+		count(kind, &task);
+		tell(w, t, co, kind, &task);
+	}
+	if (t->told)
+		wf_hand_over(w, kind == WF_STALL_BLOCKED);
+}
+
+/* Returns whether w slept all the time since the last look, as far as one can see. */
+static bool look(struct wf_worker *w, uint64_t now)
+{
+	struct watch *t = &m.watch[w->id];
+	struct wf_co *co = wf_atomic_load_relaxed(&w->current); /* CU1 relaxed: a look */
+	uint64_t switches = wf_atomic_load_relaxed(&w->count.switches); /* CU1 relaxed */
+	bool same = switches == t->switches;
+
+	if (same && co) {
+		stands(w, t, co);
+		return false;
+	}
+	if (t->told)
+		wf_spare_dismiss(w);
+	*t = (struct watch){.switches = switches, .since = now};
+	return same && wf_atomic_load_seq(&w->sleeping); /* MN1 */
+}
+
+static bool look_at_all(void)
+{
+	uint64_t now = wf_clock_ns();
+	struct wf_worker *w;
+	bool calm = true;
+
+	for (unsigned i = 0; (w = wf_worker_from(i)); i = w->id + 1)
+		calm &= look(w, now);
+	return calm;
+}
+
+static uint32_t state(void)
+{
+	return wf_atomic_load_seq(&wf_rt.monitor); /* MN1 */
+}
+
+static void nap(void)
+{
+	uint64_t until = wf_clock_ns() + m.period, now;
+
+	while (state() == WF_MONITOR_TICKING && (now = wf_clock_ns()) < until) {
+		const struct timespec ts = {
+			.tv_sec = (time_t)((until - now) / 1000000000u),
+			.tv_nsec = (long)((until - now) % 1000000000u)};
+		wf_sys.futex_wait(&wf_rt.monitor, WF_MONITOR_TICKING, &ts);
+	}
+}
+
+static bool all_sleep(void)
+{
+	struct wf_worker *w;
+
+	for (unsigned i = 0; (w = wf_worker_from(i)); i = w->id + 1)
+		if (!wf_atomic_load_seq(&w->sleeping)) /* MN1 */
+			return false;
+	return true;
+}
+
+static bool turn(uint32_t from, uint32_t to)
+{
+	return wf_atomic_cas_seq(&wf_rt.monitor, &from, to); /* MN1 */
+}
+
+/* Nothing to watch: until a worker wakes up. */
+static void sleep_too(void)
+{
+	if (!turn(WF_MONITOR_TICKING, WF_MONITOR_ASLEEP))
+		return;
+	if (!all_sleep()) {
+		turn(WF_MONITOR_ASLEEP, WF_MONITOR_TICKING);
+		return;
+	}
+	while (state() == WF_MONITOR_ASLEEP)
+		wf_sys.futex_wait(&wf_rt.monitor, WF_MONITOR_ASLEEP, NULL);
+}
+
+void wf_monitor_wake(void)
+{
+	if (turn(WF_MONITOR_ASLEEP, WF_MONITOR_TICKING))
+		wf_sys.futex_wake(&wf_rt.monitor, 1);
+}
+
+static void *monitor_main(void *arg)
+{
+	pthread_setname_np(pthread_self(), "weft/monitor");
+	while (state() != WF_MONITOR_STOPPING) {
+		if (look_at_all())
+			sleep_too();
+		nap();
+	}
+	return arg;
+}
+
+/* It takes no signals: those of the process are for threads that know of them. */
+static int start_thread(void)
+{
+	sigset_t all, mask;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &mask);
+	int rc = wf_sys.thread_create(&m.thread, NULL, monitor_main, NULL);
+	pthread_sigmask(SIG_SETMASK, &mask, NULL);
+	return rc;
+}
+
+int wf_monitor_open(void)
+{
+	wf_atomic_store_seq(&wf_rt.monitor, (uint32_t)WF_MONITOR_OFF); /* MN1 */
+	memset(&wf_stalls, 0, sizeof(wf_stalls));
+	if (wf_rt.conf.stall_ms <= 0)
+		return 0;
+	m.period = (uint64_t)wf_rt.conf.stall_ms * 1000000 / 2;
+	m.watch = wf_sys.calloc(wf_rt.n_slots, sizeof(*m.watch));
+	if (!m.watch)
+		return -ENOMEM;
+	wf_spares_prepare();
+	int rc = wf_rt.conf.faults > 0 ? wf_trace_open() : 0;
+	wf_atomic_store_seq(&wf_rt.monitor, (uint32_t)WF_MONITOR_TICKING); /* MN1 */
+	if (!rc)
+		rc = start_thread();
+	if (!rc)
+		return 0;
+	wf_atomic_store_seq(&wf_rt.monitor, (uint32_t)WF_MONITOR_OFF); /* MN1 */
+	wf_trace_close();
+	free(m.watch);
+	return rc;
+}
+
+void wf_monitor_close(void)
+{
+	if (state() == WF_MONITOR_OFF)
+		return;
+	wf_atomic_xchg_seq(&wf_rt.monitor, (uint32_t)WF_MONITOR_STOPPING); /* MN1 */
+	wf_sys.futex_wake(&wf_rt.monitor, 1);
+	pthread_join(m.thread, NULL);
+	wf_trace_close();
+	free(m.watch);
+}
