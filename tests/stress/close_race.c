@@ -571,6 +571,7 @@ static void begin_slice(void)
 
 	if (stress_below(&stress.random, 2)) /* buffers run out, and so do requests */
 		o.recv_buffers = o.sq_entries = 16;
+	stress_stalls(&o);
 	int rc = weft_start(&o);
 	if (rc)
 		stress_die(__FILE__, __LINE__, weft_start_error(), rc);

@@ -38,6 +38,7 @@ static struct {
 	double seconds;
 	struct actor actor[ACTORS];
 	_Atomic weft_time slice_end; /* actors finish their round and leave */
+	_Atomic bool stalls;
 	_Atomic bool stopping; /* weft_stop() was called on them: errors are no news */
 } stress = {.seconds = 3};
 
@@ -197,14 +198,28 @@ static inline void stress_spin(weft_time ns)
 		wf_spin_relax();
 }
 
+/* Every other slice has the most impatient monitor, and coroutines that block their thread
+ * for some of its periods: what waits behind them is handed over, to spares too. */
+static inline void stress_stalls(struct weft_options *o)
+{
+	bool stalls = stress_below(&stress.random, 2);
+
+	o->stall_ms = stalls ? 1 : -1;
+	o->faults = stalls ? 1 : -1;
+	atomic_store(&stress.stalls, stalls);
+}
+
 /* In a coroutine: nothing, a yield, some microseconds of computing, or a sleep. What the
  * other side does meanwhile falls somewhere into its way to sleep. */
 static inline int stress_gap(uint64_t *random)
 {
 	switch (stress_below(random, 8)) {
 	case 0:
-	case 1:
+		if (atomic_load(&stress.stalls))
+			usleep(stress_below(random, 4000));
 		return 0;
+	case 1:
+		return weft_checkpoint();
 	case 2:
 		return weft_yield();
 	case 3:

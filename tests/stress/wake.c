@@ -11,6 +11,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include "sched/run/monitor.h"
 #include "stress.h"
 
 enum wait { SLEEP, READ, RECV, POLL, ACCEPT, JOIN, WAITS };
@@ -443,6 +444,8 @@ static void begin_slice(void)
 	static const unsigned widths[] = {1, 2, 2, 3, 4, 8},
 			      crowds[] = {0, 1, 1, 2, 3, 8, 32};
 	struct weft_options o = {.size = sizeof(o), .workers = pick(widths, 6)};
+
+	stress_stalls(&o);
 	int rc = weft_start(&o);
 
 	if (rc)
@@ -489,7 +492,7 @@ static void slice(void)
 
 int main(int argc, char **argv)
 {
-	uint64_t rounds = 0;
+	uint64_t rounds = 0, handed_over = 0, spares = 0;
 	unsigned slices = 0;
 
 	stress_options(argc, argv);
@@ -501,12 +504,16 @@ int main(int argc, char **argv)
 
 	for (; weft_now() < end; slices++) {
 		slice();
+		handed_over += wf_stalls.handed_over;
+		spares += wf_stalls.spares;
 		atomic_fetch_add(&director->rounds, 1);
 		if (stress_descriptors() != open_before)
 			stress_die(__FILE__, __LINE__, "descriptors are left", slices);
 	}
 	for (unsigned i = 0; i < ACTORS; i++)
 		rounds += atomic_load(&stress.actor[i].rounds);
-	printf("%u slices, %llu rounds\n", slices, (unsigned long long)rounds);
+	printf("%u slices, %llu rounds, %llu handed over, %llu times to a spare\n",
+	       slices, (unsigned long long)rounds, (unsigned long long)handed_over,
+	       (unsigned long long)spares);
 	return 0;
 }
