@@ -257,6 +257,25 @@ Test(stall, a_spare_runs_what_waits_behind_a_blocked_worker, .timeout = 60)
 	run(1, -1, alone);
 }
 
+/* Forks lie in a queue of their own. */
+static int behind_it_a_fork(void *arg)
+{
+	struct weft_co_attr attr = {.size = sizeof(attr), .flags = WEFT_CO_FORK};
+	struct weft_co *co;
+
+	(void)arg;
+	CHECK_EQ(weft_spawn(writes, NULL, &attr, &co), 0);
+	CHECK_EQ(blocks(NULL), 0);
+	JOIN(co, 0);
+	return 0;
+}
+
+Test(stall, a_spare_runs_a_fork_too, .timeout = 60)
+{
+	cr_assert_eq(pipe(p), 0);
+	run(1, -1, behind_it_a_fork);
+}
+
 static int behind_a_blocked_one(void *arg)
 {
 	struct weft_co *a, *b;
