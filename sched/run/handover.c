@@ -67,12 +67,20 @@ static void take_messages(struct wf_worker *from, struct load *l)
 	}
 }
 
+/* It sleeps, or is about to, or only looks around. */
+static bool is_free(const struct wf_worker *w)
+{
+	return wf_atomic_load_seq(&w->sleeping) ||      /* ID1 */
+	       (!wf_atomic_load_relaxed(&w->current) && /* CU1 relaxed: a look */
+		!wf_runq_len(&w->q) && !wf_deque_len(&w->forks));
+}
+
 static struct wf_worker *somebody_free(const struct wf_worker *from)
 {
 	for (unsigned i = 0; i < wf_rt.n_workers; i++) {
 		struct wf_worker *w = wf_rt.workers[i];
 
-		if (w != from && wf_atomic_load_seq(&w->sleeping)) /* ID1 */
+		if (w != from && is_free(w))
 			return w;
 	}
 	return NULL;

@@ -11,7 +11,7 @@
 #include "../arch/where.h"
 #include "../base/sys.h"
 
-enum { SIGNAL = SIGURG, FRAMES = 64, PATIENCE_MS = 200 };
+enum { SIGNAL = SIGURG, FRAMES = 64, PATIENCE = 500 };
 
 enum { IDLE, ASKED, NOTING, NOTED };
 
@@ -146,12 +146,12 @@ static void write_lines(char *buf, size_t size)
 
 static void await_answer(void)
 {
-	const struct timespec ts = {.tv_nsec = 1000000};
+	const struct timespec ts = {.tv_nsec = 10000000};
 	uint32_t state;
 
 	for (int i = 0; (state = wf_atomic_load_seq(&note.state)) != NOTED;
 	     i++) { /* TR1 */
-		if (i >= PATIENCE_MS && asked(IDLE))
+		if (i >= PATIENCE && asked(IDLE))
 			return;
 		wf_sys.futex_wait(&note.state, state, &ts);
 	}
