@@ -29,15 +29,22 @@ static char *slot(struct weft_chan *c, uint32_t i)
 	return c->ring + (size_t)((c->first + (uint64_t)i) % c->capacity) * c->elem_size;
 }
 
+/* Elements of no size have no address either. */
+static void copy(const struct weft_chan *c, void *to, const void *from)
+{
+	if (c->elem_size)
+		memcpy(to, from, c->elem_size);
+}
+
 static void put(struct weft_chan *c, const void *elem)
 {
-	memcpy(slot(c, c->n), elem, c->elem_size);
+	copy(c, slot(c, c->n), elem);
 	wf_atomic_store_relaxed(&c->n, c->n + 1); /* CH1 relaxed: a hint */
 }
 
 static void get(struct weft_chan *c, void *elem)
 {
-	memcpy(elem, slot(c, 0), c->elem_size);
+	copy(c, elem, slot(c, 0));
 	c->first = (c->first + 1) % c->capacity;
 	wf_atomic_store_relaxed(&c->n, c->n - 1); /* CH1 relaxed: a hint */
 }
@@ -61,7 +68,7 @@ static int do_send(struct weft_chan *c, const void *elem, struct wf_waiter **ret
 		return -EPIPE;
 	struct chan_waiter *other = c->n ? NULL : take(c, WEFT_SELECT_RECV);
 	if (other) {
-		memcpy(other->elem, elem, c->elem_size);
+		copy(c, other->elem, elem);
 		other->rc = 0;
 		*ret_woken = &other->waiter;
 		return 0;
@@ -86,7 +93,7 @@ static int do_recv(struct weft_chan *c, void *elem, struct wf_waiter **ret_woken
 	if (c->capacity)
 		put(c, other->elem); /* it gets the room that we made */
 	else
-		memcpy(elem, other->elem, c->elem_size);
+		copy(c, elem, other->elem);
 	other->rc = 0;
 	*ret_woken = &other->waiter;
 	return 0;
