@@ -36,6 +36,8 @@ PROGRAMS = {
     "weft_across": ("weft", "weft_across.c", [], []),
     "weft_idle": ("weft", "weft_idle.c", [], []),
     "across_threads": ("c", "peers/across_threads.c", [], ["-pthread"]),
+    "weft_chan": ("weft", "weft_chan.c", [], []),
+    "weft_mutex": ("weft", "weft_mutex.c", [], []),
     "weft_memory": ("weft", "weft_memory.c", [], []),
     "weft_echo": ("weft", "weft_echo.c", [], []),
     "switch_fcontext": ("c", "peers/switch_fcontext.c", ["libboost-context-dev"],

@@ -46,6 +46,17 @@ BENCHES = [
           rounds=5, all_cores=True),
     Micro("fib", "fork and join: fib(27), 832,039 coroutines", trees("fib", 27),
           rounds=5, all_cores=True),
+    Micro("chan", "a round trip over two channels that hold nothing, one worker", [
+        System("weft", "weft_chan", 1_000_000, instructions=True),
+        System("go", "micro_go", 1_000_000, ["chan"], GO),
+    ]),
+    Micro("mutex", "lock and unlock; 8 contenders yield after each hundredth", [
+        System("weft, uncontended", "weft_mutex", 5_000_000, ["1", "1"], instructions=True),
+        System("go, uncontended", "micro_go", 5_000_000, ["mutex", "1"], GO),
+        System("weft, 8 on 2 workers", "weft_mutex", 2_000_000, ["8", "2"]),
+        System("go, 8 on 2 workers", "micro_go", 2_000_000, ["mutex", "8"],
+               {"GOMAXPROCS": "2"}),
+    ], rounds=5, all_cores=True),
     Micro("pingpong_across", "a round trip between two workers", [
         System("weft, idle workers", "weft_across", 20_000, ["idle"]),
         System("futex", "across_threads", 20_000, ["futex"]),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-// Go: `micro N yield|spawn|memory|skynet|fib|across|idle`, as weft's programs of that name.
+// Go: `micro N yield|spawn|memory|skynet|fib|across|idle|chan|mutex`, as weft's programs of that name.
 package main
 
 import (
@@ -152,6 +152,45 @@ func across(n int) {
 	perOp(start, n)
 }
 
+func channel(n int) {
+	to, from := make(chan int), make(chan int)
+	go func() {
+		for i := range to {
+			from <- i
+		}
+	}()
+	start := time.Now()
+	for i := 0; i < n; i++ {
+		to <- i
+		<-from
+	}
+	perOp(start, n)
+}
+
+func mutex(n int) {
+	var m sync.Mutex
+	var wg sync.WaitGroup
+	parties, _ := strconv.Atoi(os.Args[3])
+	count, each := 0, n/parties
+	start := time.Now()
+	for p := 0; p < parties; p++ {
+		wg.Add(1)
+		go func() {
+			for i := 0; i < each; i++ {
+				m.Lock()
+				count++
+				m.Unlock()
+				if i%100 == 99 {
+					runtime.Gosched()
+				}
+			}
+			wg.Done()
+		}()
+	}
+	wg.Wait()
+	perOp(start, count)
+}
+
 func usage() (int64, float64) {
 	var u syscall.Rusage
 	syscall.Getrusage(syscall.RUSAGE_SELF, &u)
@@ -172,5 +211,5 @@ func idle(ms int) {
 func main() {
 	n, _ := strconv.Atoi(os.Args[1])
 	map[string]func(int){"yield": yields, "spawn": spawns, "memory": memory,
-		"skynet": skynet, "fib": fib, "across": across, "idle": idle}[os.Args[2]](n)
+		"skynet": skynet, "fib": fib, "across": across, "idle": idle, "chan": channel, "mutex": mutex}[os.Args[2]](n)
 }
