@@ -25,7 +25,8 @@ struct chan_waiter {
 	struct wf_waiter waiter; /* first */
 	enum weft_select_op op;
 	void *elem;
-	int rc; /* by who served it */
+	int rc;         /* by who served it */
+	unsigned index; /* of the case, in a select */
 };
 
 /*

@@ -24,13 +24,10 @@ static void insert(struct selection *s, const struct weft_select *c, unsigned in
 {
 	unsigned at = s->n++;
 
-	for (; at > 0 && chan_of(&s->waiter[at - 1]) > c->chan; at--) {
+	for (; at > 0 && chan_of(&s->waiter[at - 1]) > c->chan; at--)
 		s->waiter[at] = s->waiter[at - 1];
-		s->index[at] = s->index[at - 1];
-	}
 	s->waiter[at] = (struct chan_waiter){
-		.waiter.q = &c->chan->q, .op = c->op, .elem = c->elem};
-	s->index[at] = (uint8_t)index;
+		.waiter.q = &c->chan->q, .op = c->op, .elem = c->elem, .index = index};
 }
 
 static int gather(struct selection *s, const struct weft_select *cases, unsigned n)
@@ -78,7 +75,7 @@ static unsigned anywhere(unsigned n)
 /* All locked. The case that was done, or -EAGAIN. */
 static int do_one(struct selection *s, int *ret_rc, struct wf_waiter **ret_woken)
 {
-	unsigned start = s->n ? anywhere(s->n) : 0;
+	unsigned start = anywhere(s->n);
 
 	for (unsigned i = 0; i < s->n; i++) {
 		unsigned at = (start + i) % s->n;
@@ -86,7 +83,7 @@ static int do_one(struct selection *s, int *ret_rc, struct wf_waiter **ret_woken
 
 		*ret_rc = weft__chan_do(chan_of(w), w->op, w->elem, ret_woken);
 		if (*ret_rc != -EAGAIN)
-			return s->index[at];
+			return (int)w->index;
 	}
 	return -EAGAIN;
 }
@@ -108,8 +105,11 @@ static int wait_for_nothing(void)
 static int select_one(struct selection *s, bool block, int *ret_rc)
 {
 	struct wf_waiter *woken = NULL;
+	int rc = 1;
 
-	for (;;) {
+	if (s->n == 0)
+		return block ? wait_for_nothing() : -EAGAIN;
+	while (rc > 0) {
 		lock_all(s);
 		int done = do_one(s, ret_rc, &woken);
 		if (done >= 0 || !block) {
@@ -117,17 +117,14 @@ static int select_one(struct selection *s, bool block, int *ret_rc)
 			wf_waiters_wake(woken);
 			return done;
 		}
-		int rc = s->n ? wf_waitq_wait_any(&s->waiter[0].waiter)
-			      : wait_for_nothing();
-		if (rc < 0)
-			return rc;
-		if (rc == 0) {
-			struct chan_waiter *w =
-				(struct chan_waiter *)s->waiter[0].waiter.winner;
-			*ret_rc = w->rc;
-			return s->index[w - s->waiter];
-		}
+		rc = wf_waitq_wait_any(&s->waiter[0].waiter);
 	}
+	if (rc < 0)
+		return rc;
+	const struct chan_waiter *winner =
+		(const struct chan_waiter *)s->waiter[0].waiter.winner;
+	*ret_rc = winner->rc;
+	return (int)winner->index;
 }
 
 int weft_select(const struct weft_select *cases, unsigned n, bool block, int *ret_rc)

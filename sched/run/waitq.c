@@ -66,6 +66,7 @@ static int wait(struct wf_waiter *first, bool hard)
 	struct wf_worker *w = wf_worker_self();
 	struct wf_co *co = w ? w->current : NULL;
 
+	wf_assert(first != NULL);
 	first->co = co;
 	first->winner = NULL;
 	wf_atomic_store_relaxed(&first->woken, 0u); /* WQ1 relaxed: under the lock */
