@@ -64,6 +64,7 @@ int weft_start(const struct weft_options *opt)
 			       .recv_buffers = o.recv_buffers,
 			       .recv_buffer_bytes = o.recv_buffer_bytes,
 			       .readahead_bytes = o.readahead_bytes,
+			       .timer_slack_us = o.timer_slack_us,
 			       .faults = o.faults,
 			       .pin = o.pin,
 			       .disable = o.disable,

@@ -61,10 +61,14 @@ struct weft_options {
 	unsigned recv_buffers;   /* WEFT_RECV_BUFFERS: receive buffers a worker; 1024 */
 	unsigned recv_buffer_bytes; /* WEFT_RECV_BUFFER_BYTES: size of each; 2048 */
 	unsigned readahead_bytes; /* WEFT_READAHEAD_BYTES: a connection's bound; 16384 */
-	int faults;          /* WEFT_FAULTS: 1 installs a SIGSEGV handler on alternate
+	unsigned
+		timer_slack_us; /* WEFT_TIMER_SLACK_US: a worker with nothing to do sleeps
+				     so much longer than its nearest timer and then fires
+				     all that are due: fewer wake-ups; 0 */
+	int faults;             /* WEFT_FAULTS: 1 installs a SIGSEGV handler on alternate
 				stacks that names a coroutine whose stack overflowed; -1 off */
-	int pin;             /* WEFT_PIN: -1 leaves workers unpinned; 1 or 0: pinned */
-	const char *disable; /* WEFT_DISABLE: comma list of kernel features not to use
+	int pin;                /* WEFT_PIN: -1 leaves workers unpinned; 1 or 0: pinned */
+	const char *disable;    /* WEFT_DISABLE: comma list of kernel features not to use
 				(names as weft_feature() lists them), or "all" */
 	int stall_ms; /* WEFT_STALL_MS: look out for stalls of that many ms; -1 off,
 				the default */

@@ -17,7 +17,13 @@ typedef uint64_t weft_time;
 
 WEFT_API weft_time weft_now(void);
 
-/* [parks] Sleep for a span, or until a point. Returns 0 no earlier than asked. */
+/*
+ * [parks] Sleep for a span, or until a point. Returns 0 no earlier than asked. How much
+ * later: when the worker is idle, by the kernel's timer and the timer_slack_us of
+ * weft_options; when it is busy, by at most 256 switches for each 256 timers that are due
+ * before. A point that has passed does not park, so a loop of `at += period;
+ * weft_sleep_until(at);` has no drift: one late tick delays no later one.
+ */
 WEFT_API int weft_sleep_ns(weft_time span_ns);
 WEFT_API int weft_sleep_until(weft_time at);
 

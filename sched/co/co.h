@@ -69,10 +69,9 @@ enum {
 
 /* Owned by the worker whose heap holds it; see run/timer.h. */
 struct wf_timer {
-	struct wf_timer *child, *next,
-		*prev; /* prev: left sibling, or parent of the first */
 	uint64_t at;   /* TM1: written by the heap's worker */
 	int32_t owner; /* TM1: worker id, or -1 in no heap */
+	uint32_t slot; /* its place in the heap */
 };
 
 /* A request that travels to another worker's inbox; see run/inbox.h. */

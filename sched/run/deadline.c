@@ -97,12 +97,18 @@ static void fire(struct wf_worker *w, struct wf_co *co)
 	wf_abort(w, co);
 }
 
+/* A million that come due at once must not keep the worker from its ring, nor fill its
+ * queue with what will be cold when its turn comes: the rest is due at the next look. */
 void wf_timers_fire(struct wf_worker *w)
 {
 	struct wf_timer *t;
 
-	while ((t = wf_timers_expire(&w->timers, w->now)))
+	for (unsigned n = 0; n < WF_FIRE_MAX; n++) {
+		t = wf_timers_expire(&w->timers, w->now);
+		if (!t)
+			return;
 		fire(w, wf_container_of(t, struct wf_co, timer));
+	}
 }
 
 static void set_due(struct wf_co *me, uint64_t due)

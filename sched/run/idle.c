@@ -176,14 +176,16 @@ static void end_duty(struct wf_worker *w, enum duty duty)
 		pass_on_watch(w, busy);
 }
 
+/* Until the nearest timer, and the slack: those that come due meanwhile fire with it. */
 static uint64_t sleep_ns(struct wf_worker *w, enum duty duty)
 {
+	const uint64_t slack = (uint64_t)wf_rt.conf.timer_slack_us * 1000;
 	const uint64_t longest[] = {
 		[OFF] = WF_NEVER, [RELIEF] = WF_RELIEF_NS, [WATCH] = WF_SENTINEL_NS};
 	uint64_t next = wf_timers_next(&w->timers), ns = WF_NEVER;
 
 	if (next != WF_NEVER)
-		ns = next > w->now ? next - w->now : 0;
+		ns = next > w->now ? next - w->now + slack : 0;
 	return ns < longest[duty] ? ns : longest[duty];
 }
 
@@ -201,7 +203,7 @@ struct wf_co *wf_idle(struct wf_worker *w)
 {
 	bool alone = keeps_to_itself(w);
 
-	if (w->timers.root || !alone)
+	if (w->timers.n || !alone)
 		w->now = wf_clock_ns();
 	struct wf_co *co = alone ? NULL : steal(w);
 

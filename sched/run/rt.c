@@ -124,14 +124,23 @@ static unsigned spares_wanted(void)
 	return wf_rt.conf.stall_ms > 0 ? g.plan.n_workers : 0;
 }
 
+static void worker_free(struct wf_worker *w)
+{
+	wf_timers_close(&w->timers);
+	wf_sys.munmap(w, wf_pages(sizeof(*w)));
+}
+
 static struct wf_worker *worker_new(unsigned id)
 {
-	size_t bytes = (sizeof(struct wf_worker) + 4095) & ~(size_t)4095;
-	struct wf_worker *w =
-		wf_sys.mmap(bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS);
+	struct wf_worker *w = wf_sys.mmap(wf_pages(sizeof(*w)), PROT_READ | PROT_WRITE,
+					  MAP_PRIVATE | MAP_ANONYMOUS);
 
 	if (wf_sys_ptr_err(w))
 		return NULL;
+	if (wf_timers_open(&w->timers, (unsigned long)wf_rt.conf.max_coroutines)) {
+		worker_free(w);
+		return NULL;
+	}
 	w->id = id;
 	w->place = g.plan.place[id % g.plan.n_workers];
 	w->sleeping = id >= g.plan.n_workers; /* MN1: a spare, until it is called */
@@ -143,8 +152,7 @@ static void workers_free(void)
 {
 	for (unsigned i = 0; i < wf_rt.n_slots; i++)
 		if (wf_rt.workers[i])
-			wf_sys.munmap(wf_rt.workers[i],
-				      (sizeof(struct wf_worker) + 4095) & ~(size_t)4095);
+			worker_free(wf_rt.workers[i]);
 	free(wf_rt.workers);
 	wf_rt.workers = NULL;
 	wf_rt.n_workers = wf_rt.n_slots = 0;

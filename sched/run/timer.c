@@ -1,84 +1,106 @@
 /* SPDX-License-Identifier: MIT */
 #include "timer.h"
 
+#include <sys/mman.h>
+
+#include "../base/sys.h"
+
 /*
- * Each node has its first child, its right sibling, and prev: the left sibling, or the
- * parent for a first child. Invariant: no child is earlier than its parent.
+ * The children of i are 4i + 1 to 4i + 4. The array begins three entries into its first
+ * cache line, so that each four siblings share one.
  */
-static struct wf_timer *meld(struct wf_timer *a, struct wf_timer *b)
+enum { WAYS = 4, LEAD = WAYS - 1 };
+
+int wf_timers_open(struct wf_timers *t, unsigned long max)
 {
-	if (!a || !b)
-		return a ? a : b;
-	if (b->at < a->at) {
-		struct wf_timer *swap = a;
-		a = b;
-		b = swap;
-	}
-	b->next = a->child;
-	if (b->next)
-		b->next->prev = b;
-	b->prev = a;
-	a->child = b;
-	a->next = a->prev = NULL;
-	return a;
+	const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+
+	t->bytes = wf_pages((max + LEAD) * sizeof(*t->heap));
+	t->mem = wf_sys.mmap(t->bytes, PROT_READ | PROT_WRITE, flags);
+	t->n = 0;
+	int rc = wf_sys_ptr_err(t->mem);
+	if (rc)
+		t->mem = NULL;
+	else
+		t->heap = (struct wf_timer_entry *)t->mem + LEAD;
+	return rc;
 }
 
-/* Join a list of siblings: pairs from the left, then all from the right. */
-static struct wf_timer *merge_pairs(struct wf_timer *first)
+void wf_timers_close(struct wf_timers *t)
 {
-	struct wf_timer *stack = NULL, *heap = NULL;
+	if (t->mem)
+		wf_sys.munmap(t->mem, t->bytes);
+	t->mem = NULL;
+}
 
-	while (first) {
-		struct wf_timer *a = first, *b = a->next;
-		first = b ? b->next : NULL;
-		a->next = a->prev = NULL;
-		if (b)
-			b->next = b->prev = NULL;
-		a = meld(a, b);
-		a->next = stack;
-		stack = a;
+static inline void put(struct wf_timers *t, uint32_t i, struct wf_timer_entry e)
+{
+	t->heap[i] = e;
+	e.timer->slot = i;
+}
+
+/* Slot i is free: let e find its place between there and the root. */
+static void rise(struct wf_timers *t, uint32_t i, struct wf_timer_entry e)
+{
+	while (i > 0) {
+		uint32_t parent = (i - 1) / WAYS;
+		if (t->heap[parent].at <= e.at)
+			break;
+		put(t, i, t->heap[parent]);
+		i = parent;
 	}
-	while (stack) {
-		struct wf_timer *next = stack->next;
-		stack->next = NULL;
-		heap = meld(heap, stack);
-		stack = next;
+	put(t, i, e);
+}
+
+static uint32_t earliest_child(const struct wf_timers *t, uint32_t first)
+{
+	uint32_t end = first + WAYS < t->n ? first + WAYS : t->n, best = first;
+
+	for (uint32_t i = first + 1; i < end; i++)
+		if (t->heap[i].at < t->heap[best].at)
+			best = i;
+	return best;
+}
+
+/* The same between there and the leaves. */
+static void sink(struct wf_timers *t, uint32_t i, struct wf_timer_entry e)
+{
+	for (uint32_t first; (first = i * WAYS + 1) < t->n;) {
+		uint32_t child = earliest_child(t, first);
+		if (t->heap[child].at >= e.at)
+			break;
+		put(t, i, t->heap[child]);
+		i = child;
 	}
-	return heap;
+	put(t, i, e);
 }
 
 void wf_timers_add(struct wf_timers *t, struct wf_timer *timer, uint64_t at)
 {
 	wf_atomic_store_seq(&timer->at, at); /* TM1 (deadline.c): others read it */
-	timer->child = timer->next = timer->prev = NULL;
-	t->root = meld(t->root, timer);
-	t->n++;
+	rise(t, t->n++, (struct wf_timer_entry){.at = at, .timer = timer});
 }
 
+/* The last entry takes the place that becomes free. */
 void wf_timers_remove(struct wf_timers *t, struct wf_timer *timer)
 {
-	struct wf_timer *below = merge_pairs(timer->child);
+	uint32_t i = timer->slot;
+	struct wf_timer_entry last = t->heap[--t->n];
 
-	t->n--;
-	if (timer == t->root) {
-		t->root = below;
+	if (last.timer == timer)
 		return;
-	}
-	if (timer->prev->child == timer)
-		timer->prev->child = timer->next;
+	if (i > 0 && last.at < t->heap[(i - 1) / WAYS].at)
+		rise(t, i, last);
 	else
-		timer->prev->next = timer->next;
-	if (timer->next)
-		timer->next->prev = timer->prev;
-	t->root = meld(t->root, below);
+		sink(t, i, last);
 }
 
 struct wf_timer *wf_timers_expire(struct wf_timers *t, uint64_t now)
 {
-	struct wf_timer *first = t->root;
-
-	if (!first || first->at > now)
+	if (wf_timers_next(t) > now)
 		return NULL;
+	struct wf_timer *first = t->heap[0].timer;
+
 	wf_timers_remove(t, first);
 	return first;
 }

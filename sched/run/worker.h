@@ -47,6 +47,7 @@ enum {
 	WF_AGE_NS = 5 * 1000 * 1000, /* how often the oldest fork is preferred */
 	WF_SLICE_NS = 100 * 1000, /* a checkpoint yields that long after the last look */
 	WF_CHECKS_MAX = 64,       /* checkpoints between two looks at the clock */
+	WF_FIRE_MAX = 256, /* timers fired at one look at them */
 	WF_STALE_NS =
 		50 * 1000, /* a queue not emptied for so long is worth stealing from */
 	WF_SENTINEL_NS = 1000000,        /* how often the idle worker on watch looks */

@@ -120,3 +120,113 @@ Test(time, scopes_need_a_coroutine)
 
 	cr_assert_eq(weft_deadline_open(&d, 0), -EPERM);
 }
+
+/* A loop of `at += period` is in step for ever: ticks that are late already do not park,
+ * and each later one is due where it would have been without them. */
+static int ticks(void *arg)
+{
+	enum { TICKS = 60, LATE_AT = 20, BEHIND = 10 };
+	const weft_time period = 5 * WEFT_MS, start = weft_now();
+	struct weft_stats before = {.size = sizeof(before)}, after = before;
+
+	(void)arg;
+	for (int i = 1; i <= TICKS; i++) {
+		bool due = weft_now() >= start + (weft_time)i * period;
+
+		CHECK_EQ(weft_stats(&before), 0);
+		CHECK_EQ(weft_sleep_until(start + (weft_time)i * period), 0);
+		CHECK_EQ(weft_stats(&after), 0);
+		CHECK(weft_now() >= start + (weft_time)i * period);
+		CHECK(!due || after.switches == before.switches);
+		/* fall behind once */
+		while (i == LATE_AT && weft_now() < start + (i + BEHIND) * period)
+			;
+		CHECK(i <= LATE_AT || i > LATE_AT + BEHIND || due);
+	}
+	return 0;
+}
+
+Test(time, a_late_tick_delays_no_later_one)
+{
+	RUN_ON(1, ticks);
+}
+
+enum { AT_ONCE = 3000 };
+
+static long n_asleep, n_woken;
+static weft_time alarm_at;
+
+static int wakes_with_all(void *arg)
+{
+	(void)arg;
+	n_asleep++;
+	CHECK_EQ(weft_sleep_until(alarm_at), 0);
+	n_woken++;
+	return 0;
+}
+
+static int alarms_at_once(void *arg)
+{
+	long most = 0;
+
+	(void)arg;
+	n_asleep = n_woken = 0;
+	alarm_at = weft_now() + 300 * WEFT_MS;
+	for (int i = 0; i < AT_ONCE; i++)
+		CHECK_EQ(weft_spawn(wakes_with_all, NULL, NULL, NULL), 0);
+	while (n_asleep < AT_ONCE)
+		CHECK_EQ(weft_yield(), 0);
+	while (weft_now() < alarm_at)
+		;
+	while (n_woken < AT_ONCE) {
+		long before = n_woken;
+
+		CHECK_EQ(weft_yield(), 0);
+		if (n_woken - before > most)
+			most = n_woken - before;
+	}
+	CHECK(most <= 512); /* what two looks at the timers fire */
+	return 0;
+}
+
+Test(time, a_crowd_of_timers_is_fired_in_parts)
+{
+	RUN_ON(1, alarms_at_once);
+}
+
+enum { SPREAD = 100 };
+
+static int wakes_at(void *at)
+{
+	CHECK_EQ(weft_sleep_until(*(weft_time *)at), 0);
+	CHECK(weft_now() >= *(weft_time *)at);
+	return 0;
+}
+
+/* Timers 1 ms apart, and a slack that spans them all: one wake-up instead of a hundred. */
+static int spread_alarms(void *arg)
+{
+	struct weft_stats before = {.size = sizeof(before)}, after = before;
+	struct weft_co *co[SPREAD];
+	weft_time at[SPREAD];
+
+	(void)arg;
+	CHECK_EQ(weft_stats(&before), 0);
+	for (int i = 0; i < SPREAD; i++) {
+		at[i] = weft_now() + (weft_time)(i + 1) * WEFT_MS;
+		CHECK_EQ(weft_spawn(wakes_at, &at[i], NULL, &co[i]), 0);
+	}
+	for (int i = 0; i < SPREAD; i++)
+		JOIN(co[i], 0);
+	CHECK_EQ(weft_stats(&after), 0);
+	CHECK(after.enters - before.enters < SPREAD / 4);
+	return 0;
+}
+
+Test(time, slack_lets_timers_fire_together)
+{
+	struct weft_options o = {
+		.size = sizeof(o), .workers = 1, .timer_slack_us = 300000};
+
+	cr_assert_eq(weft_run(spread_alarms, NULL, &o), 0);
+}
