@@ -11,6 +11,7 @@
 #include "weft/base.h"  /* what is true of every call */
 #include "weft/rt.h"    /* start and stop the runtime; options; counters */
 #include "weft/co.h"    /* coroutines: spawn, join, cancel, pin */
+#include "weft/stack.h" /* what stacks cost: high-water marks, limits */
 #include "weft/time.h"  /* clock, sleep, deadline scopes */
 #include "weft/sync.h"  /* mutex, condition, semaphore, event, barrier, ... */
 #include "weft/chan.h"  /* channels, select */

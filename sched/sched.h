@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/conf.h"
+#include "co/depth.h"
 #include "ring/op.h"
 #include "run/waitq.h"
 
@@ -87,10 +88,14 @@ struct wf_stall {
 	uint64_t minor_faults, major_faults;
 };
 
+/* depths.c: free(*ret_rows); returns their number */
+int wf_stack_depths(struct wf_depth **ret_rows);
+const char *wf_stack_refused(void);
+
 /* stats.c */
 struct wf_totals {
 	uint64_t spawned, ended, switches, steals, wakes, remote_msgs, timers_fired;
-	uint64_t enters, sqes, cqes, starved, overflows;
+	uint64_t enters, sqes, cqes, starved, overflows, trimmed;
 	uint64_t hogs, blocked, disk_sleeps, stall_faults, handed_over, spares;
 };
 int wf_totals(struct wf_totals *ret_totals);

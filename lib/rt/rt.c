@@ -60,6 +60,9 @@ int weft_start(const struct weft_options *opt)
 	struct wf_conf conf = {.workers = o.workers,
 			       .stack_kib = o.stack_kib,
 			       .max_coroutines = o.max_coroutines,
+			       .stack_memory_mib = o.stack_memory_mib,
+			       .stack_trim_ms = o.stack_trim_ms,
+			       .stack_stats = o.stack_stats,
 			       .sq_entries = o.sq_entries,
 			       .recv_buffers = o.recv_buffers,
 			       .recv_buffer_bytes = o.recv_buffer_bytes,
@@ -142,7 +145,8 @@ int weft_stats(struct weft_stats *stats)
 				       .disk_sleeps = t.disk_sleeps,
 				       .stall_faults = t.stall_faults,
 				       .handed_over = t.handed_over,
-				       .spares = t.spares};
+				       .spares = t.spares,
+				       .trimmed = t.trimmed};
 	size_t n = stats->size < sizeof(all) ? stats->size : sizeof(all);
 	memset((char *)stats + sizeof(size_t), 0, stats->size - sizeof(size_t));
 	memcpy(stats, &all, n);

@@ -38,7 +38,9 @@ struct weft_co_attr {
  * Start fn(arg), on the caller's worker, or from a plain thread on some worker. It runs
  * when the caller next parks, or earlier on an idle worker. attr may be NULL. ret_co NULL
  * detaches at once. arg must outlive the coroutine.
- *   -ENOMEM no stack      -EAGAIN limit on coroutines reached
+ *   -EAGAIN a limit that was set is reached: max_coroutines or stack_memory_mib
+ *   -ENOMEM the kernel has no memory, or no mapping, for a stack: nothing is lost, and what
+ *          ends makes room again. weft_stack_refusal() tells either in words.
  *   -ESHUTDOWN the runtime is stopping or not running      -EINVAL, -E2BIG bad attr
  */
 WEFT_API int weft_spawn(int (*fn)(void *arg), void *arg, const struct weft_co_attr *attr,

@@ -57,8 +57,15 @@ struct weft_options {
 	unsigned stack_kib; /* WEFT_STACK_KIB: default stack of a coroutine; 64 */
 	unsigned max_coroutines; /* WEFT_MAX_COROUTINES: spawn then gives -EAGAIN; up to a
 				    quarter may lie in pools of other workers; 4194304 */
-	unsigned sq_entries;     /* WEFT_SQ_ENTRIES: submission queue of a ring; 256 */
-	unsigned recv_buffers;   /* WEFT_RECV_BUFFERS: receive buffers a worker; 1024 */
+	unsigned stack_memory_mib; /* WEFT_STACK_MEMORY_MIB: limit on the stacks' address
+				      space, touched or not; spawn then gives -EAGAIN; 0:
+				      none. With stacks of one size it bounds coroutines */
+	int stack_trim_ms; /* WEFT_STACK_TRIM_MS: give back what lies below the part in use
+			      of stacks whose coroutine has been parked for one to two
+			      times that long, and of unused stacks; -1, the default: no */
+	int stack_stats;   /* WEFT_STACK_STATS: 1 measures for weft_stack_stats() */
+	unsigned sq_entries;   /* WEFT_SQ_ENTRIES: submission queue of a ring; 256 */
+	unsigned recv_buffers; /* WEFT_RECV_BUFFERS: receive buffers a worker; 1024 */
 	unsigned recv_buffer_bytes; /* WEFT_RECV_BUFFER_BYTES: size of each; 2048 */
 	unsigned readahead_bytes; /* WEFT_READAHEAD_BYTES: a connection's bound; 16384 */
 	unsigned
@@ -133,6 +140,7 @@ struct weft_stats {
 	uint64_t stall_faults;  /* page faults that read a disk, in stalls */
 	uint64_t handed_over;   /* coroutines taken from behind a stall */
 	uint64_t spares;        /* times that a spare worker was called */
+	uint64_t trimmed;       /* stacks of parked coroutines that were trimmed */
 };
 WEFT_API int weft_stats(struct weft_stats *stats);
 

@@ -29,6 +29,14 @@ __attribute__((visibility("hidden"))) void *wf_ctx_make(void *stack_top,
 							void (*entry)(void *arg),
 							void *arg);
 
+/* A suspended context uses its stack down to that many bytes below the pointer to it: the red
+ * zone of the ABI, or what libc keeps there. */
+#ifdef WF_ARCH_GENERIC
+#define WF_CTX_BELOW 1024
+#else
+#define WF_CTX_BELOW 128
+#endif
+
 #ifdef WF_ARCH_X86_64
 #include "x86_64/switch.h"
 #else

@@ -34,6 +34,11 @@ static int real_madvise(void *addr, size_t len, int advice)
 	return RESULT(madvise(addr, len, advice));
 }
 
+static int real_mincore(void *addr, size_t len, unsigned char *resident)
+{
+	return RESULT(mincore(addr, len, resident));
+}
+
 static int real_mprotect(void *addr, size_t len, int prot)
 {
 	return RESULT(mprotect(addr, len, prot));

@@ -20,6 +20,12 @@
  * PK2  StoreLoad: publish park, then read kick (the parker)  <->  set kick, then read
  *park (the canceller or a timer on another worker). One of the two sees the other, so no
  *      cancellation is lost.
+ * PK3  park: a worker that must keep a parked coroutine from running for a moment turns
+ *      (sequence, kind) into (sequence, kind | HELD) by cas_seq, and back by store_release
+ *      <->  load_seq in wf_co_claim's slow path. Who would claim it waits meanwhile, so no
+ *      wake-up is lost; holding lasts for one madvise(2).
+ * TR1  seen: relaxed; each worker looks at those that it ran last. A stale value costs a
+ *      trim too much or too little.
  * CN1  gen, dead: written by the recycler before the object is handed out again; a handle
  *      is checked against them under the rule that its owner has not yet given it up.
  *
@@ -67,6 +73,9 @@ enum {
 /* What a coroutine was told when it was resumed without a result of its own. */
 #define WF_ABORTED INT32_MIN
 
+/* A bit of the kind in `park`: do not claim it just now. */
+#define WF_PARK_HELD 0x80u
+
 /* Owned by the worker whose heap holds it; see run/timer.h. */
 struct wf_timer {
 	uint64_t at;   /* TM1: written by the heap's worker */
@@ -98,7 +107,7 @@ struct wf_co {
 	void *wait_obj; /* what it waits for, by kind; valid while parked */
 	struct wf_scope *scope; /* owner only */
 
-	int (*fn)(void *arg);
+	int (*fn)(void *arg); /* CN1 */
 	void *arg;
 	int status;               /* fn's result; join_lock */
 	struct wf_spin join_lock; /* guards the next four */
@@ -108,6 +117,7 @@ struct wf_co {
 
 	/* Not reset between lives: other workers may hold them. */
 	struct wf_timer timer;
+	uint64_t seen;           /* TR1: the park that run/trim.c saw last */
 	struct wf_msg ready_msg; /* makes it runnable on another worker */
 	struct wf_msg abort_msg; /* asks the ring's worker to look at kick and due */
 	struct wf_msg timer_msg; /* asks the heap's worker to move the timer */
@@ -125,7 +135,8 @@ struct wf_co {
 /*
  * WK1  worker: store_relaxed by the worker that switches it in  <->  load_relaxed by a
  *      waker, to choose an inbox. It orders nothing: every worker's inbox will do, and a
- *      pinned coroutine's never changes.
+ *      pinned coroutine's never changes. It changes only between parks: run/trim.c reads it
+ *      (load_acquire) between two looks at the same park word.
  */
 
 static inline unsigned wf_park_kind(uint64_t word)
@@ -149,10 +160,41 @@ static inline bool wf_co_publish(struct wf_co *co, uint64_t word)
 	return wf_atomic_load_seq(&co->kick) != 0; /* PK2 */
 }
 
+/* Keep co, parked as `word` says, from being claimed. False: it is no more so parked. */
+static inline bool wf_co_hold(struct wf_co *co, uint64_t word)
+{
+	return wf_atomic_cas_seq(&co->park, &word, word | WF_PARK_HELD); /* PK1 PK3 */
+}
+
+static inline void wf_co_release(struct wf_co *co, uint64_t word)
+{
+	wf_atomic_store_release(&co->park, word); /* PK3 */
+}
+
+/* The park word, when nobody holds it. */
+static inline uint64_t wf_co_word(const struct wf_co *co)
+{
+	uint64_t word;
+
+	while (wf_unlikely((word = wf_atomic_load_seq(&co->park)) & /* PK1 PK2 PK3 */
+			   WF_PARK_HELD))
+		wf_spin_relax();
+	return word;
+}
+
 /* Become co's one waker, if it is still parked as `word` says. */
 static inline bool wf_co_claim(struct wf_co *co, uint64_t word)
 {
-	return wf_atomic_cas_seq(&co->park, &word, word & ~(uint64_t)0xff); /* PK1 */
+	uint64_t found = word;
+
+	while (wf_unlikely(!wf_atomic_cas_seq(&co->park, &found,
+					      word & ~(uint64_t)0xff))) { /* PK1 */
+		if (found != (word | WF_PARK_HELD))                       /* PK3 */
+			return false;
+		found = word;
+		wf_spin_relax();
+	}
+	return true;
 }
 
 /* The same where only this thread can wake co: the completion of a call op. */

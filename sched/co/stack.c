@@ -9,11 +9,13 @@
 #include "stack.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 
 #include "../base/spin.h"
 #include "../base/sys.h"
+#include "depth.h"
 
 #ifndef MADV_GUARD_INSTALL
 #define MADV_GUARD_INSTALL 102
@@ -27,6 +29,23 @@ enum {
 	COLOUR_BYTES = 128,
 	SLAB_BYTES_MIN = 4 << 20,
 	SLAB_BYTES_MAX = 256 << 20,
+	MAPPINGS_DEFAULT = 65530, /* vm.max_map_count, where it cannot be read */
+};
+
+/* Why there is no new object. */
+enum refusal { NONE, COROUTINES, BYTES, MAPPINGS, MEMORY };
+
+static const char *const refusals[] = {
+	[NONE] = "",
+	[COROUTINES] = "the limit on coroutines is reached: raise max_coroutines "
+		       "(WEFT_MAX_COROUTINES), or let some end first",
+	[BYTES] = "the limit on stack memory is reached: raise stack_memory_mib "
+		  "(WEFT_STACK_MEMORY_MIB), use smaller stacks, or let some end first",
+	[MAPPINGS] = "this kernel has no MADV_GUARD_INSTALL, so each stack takes two "
+		     "mappings of the process, and their number is limited: raise "
+		     "sysctl vm.max_map_count, or use Linux 6.13 or later",
+	[MEMORY] = "the kernel gave no memory for a stack: look at ulimit -v, "
+		   "vm.overcommit_memory and the memory limit of the cgroup",
 };
 
 struct slab {
@@ -41,15 +60,19 @@ static struct {
 	struct slab slabs[MAX_SLABS]; /* lock; entries below n_slabs never change place */
 	uint32_t n_slabs;             /* SL1 */
 	struct wf_co *free[WF_STACK_CLASSES];   /* lock */
+	struct wf_co *cold[WF_STACK_CLASSES];   /* lock: free ones that were trimmed */
 	struct slab *filling[WF_STACK_CLASSES]; /* lock: the slab with unused slots */
-	unsigned long n_objects, max_objects;   /* lock */
-	bool guard_install;
+	unsigned long n_objects;                /* lock */
+	size_t n_bytes;                         /* lock: of their slots */
+	uint32_t refusal;                       /* SL2: enum refusal */
+	struct wf_stack_limits limits;
 } g;
 
 /*
  * SL1  n_slabs, slab.n_used: store_release after the entry is complete  <->  load_acquire
  *      in the walkers (reports, the stop sweep, the fault handler). A walker that counts
  * a slot sees an initialised object in it.
+ * SL2  refusal: relaxed both ways; which of two refusals is told does not matter.
  */
 
 static size_t slot_bytes(unsigned class)
@@ -66,17 +89,42 @@ static struct wf_co *slot_object(const struct slab *s, uint32_t i)
 					colour - object);
 }
 
-void wf_stacks_init(unsigned long max_coroutines, bool guard_install)
+static unsigned long max_mappings(void)
+{
+	FILE *f = fopen("/proc/sys/vm/max_map_count", "re");
+	unsigned long n = 0;
+
+	if (f) {
+		if (fscanf(f, "%lu", &n) != 1)
+			n = 0;
+		fclose(f);
+	}
+	return n ? n : MAPPINGS_DEFAULT;
+}
+
+void wf_stacks_init(const struct wf_stack_limits *limits)
 {
 	memset(&g, 0, sizeof(g));
-	g.max_objects = max_coroutines;
-	g.guard_install = guard_install;
+	g.limits = *limits;
+	if (!g.limits.bytes)
+		g.limits.bytes = SIZE_MAX;
+	if (!g.limits.mappings)
+		g.limits.mappings = max_mappings();
+	if (g.limits.depths)
+		wf_depths_clear();
+}
+
+const char *wf_stack_refusal(void)
+{
+	return refusals[wf_atomic_load_relaxed(&g.refusal)]; /* SL2 relaxed */
 }
 
 unsigned wf_pool_max(unsigned long max_coroutines, unsigned n_workers)
 {
 	unsigned long part = max_coroutines / 4 / n_workers;
 
+	if (g.limits.depths)
+		return 0; /* all go the slow way, where they are measured */
 	return part < WF_POOL_MAX ? (unsigned)part : WF_POOL_MAX;
 }
 
@@ -143,22 +191,51 @@ static struct slab *slab_open(unsigned class)
 
 static int guard(char *page)
 {
-	if (g.guard_install)
+	if (g.limits.guard_install)
 		return wf_sys.madvise(page, PAGE, MADV_GUARD_INSTALL);
 	return wf_sys.mprotect(page, PAGE, PROT_NONE);
+}
+
+/* lock held. One more object of that class must not be. A sixteenth of the mappings is left
+ * to the application. */
+static enum refusal over_limit(unsigned class)
+{
+	const unsigned long mappings = g.limits.mappings - g.limits.mappings / 16;
+
+	if (g.n_objects >= g.limits.coroutines)
+		return COROUTINES;
+	if (slot_bytes(class) > g.limits.bytes - g.n_bytes)
+		return BYTES;
+	if (!g.limits.guard_install && g.n_objects >= mappings / 2)
+		return MAPPINGS;
+	return NONE;
+}
+
+/* lock held. The guarded slot that the next object of that class goes into. */
+static enum refusal slot_guard(unsigned class, struct slab **ret_slab)
+{
+	struct slab *s = g.filling[class];
+
+	if (!s || s->n_used == s->n_slots)
+		s = slab_open(class);
+	*ret_slab = s;
+	if (s && !guard(s->base + (size_t)s->n_used * slot_bytes(class)))
+		return NONE;
+	return s && !g.limits.guard_install ? MAPPINGS : MEMORY;
 }
 
 /* lock held. Make an object in a slot never used before. */
 static int slot_open(unsigned class, struct wf_co **ret_co)
 {
-	struct slab *s = g.filling[class];
+	enum refusal why = over_limit(class);
+	struct slab *s = NULL;
 
-	if (g.n_objects >= g.max_objects)
-		return -EAGAIN;
-	if (!s || s->n_used == s->n_slots)
-		s = slab_open(class);
-	if (!s || guard(s->base + (size_t)s->n_used * slot_bytes(class)))
-		return -ENOMEM;
+	if (!why)
+		why = slot_guard(class, &s);
+	if (why) {
+		wf_atomic_store_relaxed(&g.refusal, (uint32_t)why); /* SL2 relaxed */
+		return why == COROUTINES || why == BYTES ? -EAGAIN : -ENOMEM;
+	}
 
 	struct wf_co *co = slot_object(s, s->n_used); /* fresh pages are zero */
 	co->class = (uint8_t) class;
@@ -168,20 +245,27 @@ static int slot_open(unsigned class, struct wf_co **ret_co)
 		wf_stack_bottom(co), (size_t)((char *)co - (char *)wf_stack_bottom(co)));
 	wf_atomic_store_release(&s->n_used, s->n_used + 1); /* SL1 */
 	g.n_objects++;
+	g.n_bytes += slot_bytes(class);
 	*ret_co = co;
 	return 0;
+}
+
+/* lock held. A recycled one, or NULL. */
+static struct wf_co *pop(unsigned class)
+{
+	struct wf_co **list = g.free[class] ? &g.free[class] : &g.cold[class],
+		     *co = *list;
+
+	if (co)
+		*list = co->next;
+	return co;
 }
 
 /* lock held. */
 static int take_one(unsigned class, struct wf_co **ret_co)
 {
-	struct wf_co *co = g.free[class];
-
-	if (!co)
-		return slot_open(class, ret_co);
-	g.free[class] = co->next;
-	*ret_co = co;
-	return 0;
+	*ret_co = pop(class);
+	return *ret_co ? 0 : slot_open(class, ret_co);
 }
 
 /* Move up to BATCH recycled objects into the pool, or make one. */
@@ -191,10 +275,11 @@ static int refill(struct wf_pool *pool, unsigned class)
 
 	wf_spin_lock(&g.lock);
 	unsigned most = pool->max / 2 < BATCH ? pool->max / 2 : BATCH;
-	for (unsigned n = 0; !n || (n < most && g.free[class]); n++) {
-		struct wf_co *co;
-		rc = take_one(class, &co);
-		if (rc)
+	for (unsigned n = 0; !n || n < most; n++) {
+		struct wf_co *co = pop(class);
+		if (!co && !n)
+			rc = slot_open(class, &co);
+		if (!co)
 			break;
 		co->next = pool->free[class];
 		pool->free[class] = co;
@@ -228,17 +313,103 @@ int wf_co_take_slow(struct wf_pool *pool, unsigned class, struct wf_co **ret_co)
 	return rc;
 }
 
+/* lock held. */
+static void give_from(struct wf_pool *pool, unsigned class, unsigned n)
+{
+	while (n-- > 0) {
+		struct wf_co *co = pool->free[class];
+		pool->free[class] = co->next;
+		pool->n_free[class]--;
+		give_one(co);
+	}
+}
+
+static void give_back(struct wf_co *co, const void *used)
+{
+	char *bottom = wf_stack_bottom(co);
+	char *end = (char *)((uintptr_t)used & ~(uintptr_t)(PAGE - 1));
+
+	if (end > bottom) /* a failure costs memory, no more */
+		wf_sys.madvise(bottom, (size_t)(end - bottom), MADV_DONTNEED);
+}
+
+static void measure(struct wf_co *co, unsigned ended)
+{
+	wf_depth_note(wf_atomic_load_relaxed(&co->fn), /* CN1 relaxed: some life's */
+		      slot_bytes(co->class), wf_stack_depth(co), ended);
+}
+
 void wf_co_give_slow(struct wf_pool *pool, struct wf_co *co)
 {
+	if (g.limits.depths) {
+		measure(co, 1);
+		give_back(co, co);
+	}
 	wf_spin_lock(&g.lock);
 	give_one(co);
-	for (unsigned n = 0; pool && n < pool->max / 2; n++) {
-		struct wf_co *more = pool->free[co->class];
-		pool->free[co->class] = more->next;
-		pool->n_free[co->class]--;
-		give_one(more);
+	if (pool)
+		give_from(pool, co->class, pool->max / 2);
+	wf_spin_unlock(&g.lock);
+}
+
+void wf_pool_drain(struct wf_pool *pool)
+{
+	for (unsigned class = 0; class < WF_STACK_CLASSES; class ++) {
+		wf_spin_lock(&g.lock);
+		give_from(pool, class, pool->n_free[class]);
+		wf_spin_unlock(&g.lock);
+	}
+}
+
+void wf_stack_trim(struct wf_co *co, const void *used)
+{
+	if (g.limits.depths)
+		measure(co, 0);
+	give_back(co, used);
+}
+
+/* Up to `most` free ones of a class that were not trimmed, taken out. */
+static struct wf_co *take_warm(unsigned class, unsigned most, unsigned *ret_n)
+{
+	struct wf_co *first = NULL;
+	unsigned n = 0;
+
+	wf_spin_lock(&g.lock);
+	while (n < most && g.free[class]) {
+		struct wf_co *co = g.free[class];
+		g.free[class] = co->next;
+		co->next = first;
+		first = co;
+		n++;
 	}
 	wf_spin_unlock(&g.lock);
+	*ret_n = n;
+	return first;
+}
+
+static void give_cold(struct wf_co *co)
+{
+	wf_spin_lock(&g.lock);
+	while (co) {
+		struct wf_co *next = co->next;
+		co->next = g.cold[co->class];
+		g.cold[co->class] = co;
+		co = next;
+	}
+	wf_spin_unlock(&g.lock);
+}
+
+unsigned wf_stacks_trim_free(unsigned n)
+{
+	unsigned class = 0, got = 0;
+	struct wf_co *first = NULL;
+
+	while (class < WF_STACK_CLASSES && !first)
+		first = take_warm(class ++, n, &got);
+	for (struct wf_co *co = first; co; co = co->next)
+		give_back(co, co);
+	give_cold(first);
+	return got;
 }
 
 void wf_co_for_each(void (*fn)(struct wf_co *co, void *arg), void *arg)
@@ -255,6 +426,49 @@ void wf_co_for_each(void (*fn)(struct wf_co *co, void *arg), void *arg)
 				fn(co, arg);
 		}
 	}
+}
+
+struct wf_co *wf_stacks_next(struct wf_stack_cursor *c)
+{
+	while (c->slab < wf_atomic_load_acquire(&g.n_slabs)) { /* SL1 */
+		struct slab *s = &g.slabs[c->slab];
+
+		if (c->slot < wf_atomic_load_acquire(&s->n_used)) /* SL1 */
+			return slot_object(s, c->slot++);
+		c->slab++;
+		c->slot = 0;
+	}
+	return NULL;
+}
+
+size_t wf_stack_depth(const struct wf_co *co)
+{
+	unsigned char resident[256];
+	char *at = wf_stack_bottom(co), *end = at - PAGE + slot_bytes(co->class);
+
+	while (at < end) {
+		size_t n = (size_t)(end - at) / PAGE;
+
+		n = n < sizeof(resident) ? n : sizeof(resident);
+		if (wf_sys.mincore(at, n * PAGE, resident))
+			break;
+		for (size_t i = 0; i < n; i++, at += PAGE)
+			if (resident[i] & 1)
+				return (size_t)(end - at);
+	}
+	return PAGE; /* the object itself */
+}
+
+static void note_one(struct wf_co *co, void *arg)
+{
+	(void)arg;
+	measure(co, 0);
+}
+
+void wf_stacks_note_depths(void)
+{
+	if (g.limits.depths)
+		wf_co_for_each(note_one, NULL);
 }
 
 struct wf_co *wf_co_of_address(const void *addr)

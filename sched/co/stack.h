@@ -7,9 +7,13 @@
  *	guard page | stack, growing down ... | struct wf_co | colour
  *
  * The guard is made when a slot is first used: by MADV_GUARD_INSTALL, which costs no
- * mapping, or by mprotect, which costs one (vm.max_map_count then ends the world at about
- * 32,000 stacks). Slots are never unmapped while the runtime lives. The colour moves
+ * mapping, or by mprotect, which makes two mappings of each slot. Then the stacks end
+ * before vm.max_map_count does, at about 30,000: the rest is left to the application, whose
+ * mmap would fail too. Slots are never unmapped while the runtime lives. The colour moves
  * objects apart, so that ten thousand of them do not fight for the same cache sets.
+ *
+ * Only what a stack has touched is resident, but that stays so. Trimming gives back what
+ * lies below the part in use: of parked coroutines by run/trim.c, of recycled ones here.
  */
 #ifndef WF_CO_STACK_H
 #define WF_CO_STACK_H
@@ -31,9 +35,20 @@ struct wf_pool {
 	unsigned max; /* of each class; the rest goes to the common pool */
 };
 
+struct wf_stack_limits {
+	unsigned long coroutines;
+	size_t bytes;           /* address space of all stacks; 0: no limit */
+	unsigned long mappings; /* of this process, by the kernel; 0: look it up */
+	bool guard_install;     /* guards cost no mapping */
+	bool depths;            /* measure how deep stacks go; see depth.h */
+};
+
 /* Called at runtime start and stop, with no coroutine alive. */
-void wf_stacks_init(unsigned long max_coroutines, bool guard_install);
+void wf_stacks_init(const struct wf_stack_limits *limits);
 void wf_stacks_fini(void);
+
+/* Why the last object that was refused was refused, and what to change; "" before. */
+const char *wf_stack_refusal(void);
 
 /* The size class for a stack of `bytes`, or -EINVAL. */
 int wf_stack_class(size_t bytes);
@@ -48,7 +63,8 @@ enum { WF_POOL_MAX = 256 };
  * the limit. */
 unsigned wf_pool_max(unsigned long max_coroutines, unsigned n_workers);
 
-/* Take a coroutine object with a stack of that class. -ENOMEM, or -EAGAIN at the limit. */
+/* Take a coroutine object with a stack of that class. -ENOMEM, or -EAGAIN at a limit that was
+ * set. */
 static inline int wf_co_take(struct wf_pool *pool, unsigned class, struct wf_co **ret_co)
 {
 	struct wf_co *co;
@@ -78,6 +94,29 @@ static inline void wf_co_give(struct wf_pool *pool, struct wf_co *co)
 	pool->free[co->class] = co;
 	pool->n_free[co->class]++;
 }
+
+/* Empty a worker's pool into the common one. */
+void wf_pool_drain(struct wf_pool *pool);
+
+/* Give back what stacks in the common pool hold besides their objects, for at most n of
+ * them. Returns for how many; 0: no stack there holds more. */
+unsigned wf_stacks_trim_free(unsigned n);
+
+/* Give back the pages of co's stack that lie wholly below `used`. Its owner, or who keeps
+ * it from running. */
+void wf_stack_trim(struct wf_co *co, const void *used);
+
+/* All objects that ever were, one at a time; NULL past the last. Start with zeros. */
+struct wf_stack_cursor {
+	uint32_t slab, slot;
+};
+struct wf_co *wf_stacks_next(struct wf_stack_cursor *cursor);
+
+/* Bytes of co's stack that it has touched: from its top to the lowest resident page. */
+size_t wf_stack_depth(const struct wf_co *co);
+
+/* With limits.depths: note how deep the stacks of those in use are now. */
+void wf_stacks_note_depths(void);
 
 /* Call fn for each object that is in use now; for stopping and for reports. */
 void wf_co_for_each(void (*fn)(struct wf_co *co, void *arg), void *arg);

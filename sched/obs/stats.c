@@ -34,6 +34,7 @@ int wf_totals(struct wf_totals *t)
 		SUM(wakes, w->count.wakes);
 		SUM(remote_msgs, w->count.remote_msgs);
 		SUM(timers_fired, w->count.timers_fired);
+		SUM(trimmed, w->count.trimmed);
 		SUM(enters, w->ring.count.enters);
 		SUM(sqes, w->ring.count.sqes);
 		SUM(cqes, w->ring.count.cqes);

@@ -176,6 +176,11 @@ static void end_duty(struct wf_worker *w, enum duty duty)
 		pass_on_watch(w, busy);
 }
 
+static uint64_t wait_until(const struct wf_worker *w, uint64_t at)
+{
+	return at > w->now ? at - w->now : 0;
+}
+
 /* Until the nearest timer, and the slack: those that come due meanwhile fire with it. */
 static uint64_t sleep_ns(struct wf_worker *w, enum duty duty)
 {
@@ -186,6 +191,8 @@ static uint64_t sleep_ns(struct wf_worker *w, enum duty duty)
 
 	if (next != WF_NEVER)
 		ns = next > w->now ? next - w->now + slack : 0;
+	if (wf_unlikely(w->trim.due != WF_NEVER) && wait_until(w, w->trim.due) < ns)
+		ns = wait_until(w, w->trim.due);
 	return ns < longest[duty] ? ns : longest[duty];
 }
 
@@ -203,8 +210,9 @@ struct wf_co *wf_idle(struct wf_worker *w)
 {
 	bool alone = keeps_to_itself(w);
 
-	if (w->timers.n || !alone)
+	if (w->timers.n || w->trim.period || !alone)
 		w->now = wf_clock_ns();
+	wf_trim_tick(w);
 	struct wf_co *co = alone ? NULL : steal(w);
 
 	if (co) {

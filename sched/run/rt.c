@@ -249,8 +249,11 @@ static int open_threads(void)
 
 static int open_all(void)
 {
-	wf_stacks_init((unsigned long)wf_rt.conf.max_coroutines,
-		       wf_has(WF_FEAT_GUARD_INSTALL));
+	wf_stacks_init(&(struct wf_stack_limits){
+		.coroutines = (unsigned long)wf_rt.conf.max_coroutines,
+		.bytes = (size_t)wf_rt.conf.stack_memory_mib << 20,
+		.guard_install = wf_has(WF_FEAT_GUARD_INSTALL),
+		.depths = wf_rt.conf.stack_stats > 0});
 	wf_rt.stack_class = wf_stack_class((size_t)wf_rt.conf.stack_kib * 1024);
 	int rc = workers_new();
 	if (!rc && wf_rt.conf.faults > 0)

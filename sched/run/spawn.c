@@ -149,7 +149,7 @@ static void init(struct wf_co *co, int (*fn)(void *), void *arg, bool detached)
 	co->saved_errno = 0;
 	co->stuck = 0;
 	co->scope = NULL;
-	co->fn = fn;
+	wf_atomic_store_relaxed(&co->fn, fn); /* CN1 relaxed: for reports */
 	co->arg = arg;
 	co->done = false;
 	co->detached = detached;

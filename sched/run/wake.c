@@ -112,7 +112,7 @@ static void unlink_wait(struct wf_co *co, enum wf_wait kind)
 void wf_abort(struct wf_worker *w, struct wf_co *co)
 {
 	for (;;) {
-		uint64_t word = wf_atomic_load_seq(&co->park); /* PK1 PK2 */
+		uint64_t word = wf_co_word(co); /* PK1 PK2 */
 		enum wf_wait kind = wf_park_kind(word);
 
 		if (kind == WF_RUNNING || kind == WF_WAIT_HARD || !wants_stop(co))

@@ -111,6 +111,7 @@ static void look_around(struct wf_worker *w)
 	w->now = wf_clock_ns();
 	wf_timers_fire(w);
 	age_forks(w);
+	wf_trim_tick(w);
 }
 
 /* Nothing to run: submit what was prepared and wait, in one call. */
@@ -234,6 +235,7 @@ int wf_worker_open(struct wf_worker *w)
 	w->ring.engine = &wf_engine_uring;
 	w->ring.ready_tail = &w->ring.ready;
 	w->now = wf_clock_ns();
+	wf_trim_open(w, wf_rt.conf.stack_trim_ms);
 	wf_fiber_init_thread(&w->loop_fiber);
 	if (!rc)
 		rc = wf_faults_thread_open(wf_rt.conf.faults > 0);

@@ -47,7 +47,7 @@ enum {
 	WF_AGE_NS = 5 * 1000 * 1000, /* how often the oldest fork is preferred */
 	WF_SLICE_NS = 100 * 1000, /* a checkpoint yields that long after the last look */
 	WF_CHECKS_MAX = 64,       /* checkpoints between two looks at the clock */
-	WF_FIRE_MAX = 256, /* timers fired at one look at them */
+	WF_FIRE_MAX = 256,        /* timers fired at one look at them */
 	WF_STALE_NS =
 		50 * 1000, /* a queue not emptied for so long is worth stealing from */
 	WF_SENTINEL_NS = 1000000,        /* how often the idle worker on watch looks */
@@ -56,7 +56,16 @@ enum {
 
 /* Statistics: one writer, relaxed, read by anybody. */
 struct wf_counters {
-	uint64_t spawned, ended, switches, steals, wakes, remote_msgs, timers_fired;
+	uint64_t spawned, ended, switches, steals, wakes, remote_msgs, timers_fired,
+		trimmed;
+};
+
+/* The walk over cold stacks; see trim.c. */
+struct wf_trim {
+	uint64_t period, due; /* ns; period 0: off; due WF_NEVER: at rest */
+	uint64_t switches;    /* ours, at the end of the last walk */
+	uint64_t seen, freed; /* in this walk: objects; free stacks trimmed */
+	struct wf_stack_cursor at;
 };
 
 /* What a spare is besides (spare.c). */
@@ -92,6 +101,7 @@ struct wf_worker {
 	struct wf_co *pinned_first, **pinned_last; /* runnable, not to be stolen */
 	struct wf_timers timers;
 	struct wf_pool pool;
+	struct wf_trim trim;
 	unsigned spread_next, id;
 	struct wf_counters count;
 	struct wf_ring ring;
@@ -245,6 +255,22 @@ int wf_checkpoint_slow(struct wf_worker *w);
 /* deadline.c */
 void wf_timer_arm(struct wf_worker *w, struct wf_co *co);
 void wf_timers_fire(struct wf_worker *w);
+
+/* trim.c */
+void wf_trim_open(struct wf_worker *w, long period_ms);
+void wf_trim_step(struct wf_worker *w);
+void wf_trim_wake(struct wf_worker *w);
+
+/* At each look around, and before a sleep: a step of the walk if it is time. */
+static inline void wf_trim_tick(struct wf_worker *w)
+{
+	if (wf_likely(!w->trim.period))
+		return;
+	if (w->trim.due == WF_NEVER)
+		wf_trim_wake(w);
+	else if (w->now >= w->trim.due)
+		wf_trim_step(w);
+}
 
 /* spawn.c */
 void wf_joiner_remove(struct wf_co *target, const struct wf_co *joiner);
