@@ -8,17 +8,17 @@ import time
 from dataclasses import dataclass
 
 from . import build, http, procs
-from .micro import Micro
+from .micro import Cases
 
 
 @dataclass
 class Memory:
     name: str
     what: str
-    systems: list
+    cases: list
 
     def run(self, results, opt):
-        Micro(self.name, self.what, self.systems, rounds=5, all_cores=True).run(results, opt)
+        Cases(self.name, self.what, self.cases, all_cores=True).run(results, opt)
         with tempfile.TemporaryDirectory() as scratch:
             http.make_tree(scratch)
             for name in ("weft", "nginx"):

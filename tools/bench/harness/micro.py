@@ -26,6 +26,7 @@ class Micro:
     systems: list
     rounds: int = 9
     all_cores: bool = False
+    case: str = ""
 
     def run(self, results, opt):
         systems = []
@@ -48,7 +49,7 @@ class Micro:
                 if counted is None:
                     opt.missing(self.name, f"instructions of {s.name}",
                                 "no valgrind, or the program does not end under it")
-                results.add(self.name, "", s.name, "instructions_per_op", counted)
+                results.add(self.name, self.case, s.name, "instructions_per_op", counted)
 
     def _once(self, results, opt, s, path, r, core):
         n = s.n // (5 if opt.quick and s.n > 200000 else 1)
@@ -58,7 +59,7 @@ class Micro:
             opt.missing(self.name, s.name, f"status {status}: {err.strip()[-300:]}")
             return False
         for metric, value in re.findall(r"^(\w+) ([\d.]+)$", out, re.M):
-            results.add(self.name, "", s.name, metric, float(value), r)
+            results.add(self.name, self.case, s.name, metric, float(value), r)
         return True
 
 
@@ -76,3 +77,16 @@ def instructions(s, path, core):
             return None
         counts.append(int(m.group(1)))
     return (counts[1] - counts[0]) / (many - few)
+
+
+@dataclass
+class Cases:
+    """One benchmark of several cases: (case, rounds, systems), each a Micro."""
+    name: str
+    what: str
+    cases: list
+    all_cores: bool = False
+
+    def run(self, results, opt):
+        for case, rounds, systems in self.cases:
+            Micro(self.name, self.what, systems, rounds, self.all_cores, case).run(results, opt)

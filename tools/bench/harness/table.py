@@ -5,7 +5,7 @@ from .echo import Echo, System as EchoServer
 from .flood import Flood
 from .http import Http
 from .memory import Memory
-from .micro import Micro, System
+from .micro import Cases, Micro, System
 
 GO = {"GOMAXPROCS": "1"}
 
@@ -85,10 +85,46 @@ BENCHES = [
     ]),
     Flood("flood", "1,000 pingers' p99 beside a flooder that nobody reads, and without"),
     Http("http", "static files by keep-alive HTTP/1.1, against nginx"),
+    Cases("recycle", "start empty coroutines on recycled stacks, a wave at a time", [
+        ("waves of 1,000", 9, [
+            System("weft", "weft_recycle", 5_000_000, ["1000"], instructions=True),
+            System("go", "micro_go", 2_000_000, ["recycle"], GO),
+        ]),
+        ("waves of 100,000", 5, [
+            System("weft", "weft_recycle", 2_000_000, ["100000"]),
+        ]),
+    ]),
+    Cases("timer", "a million armed timers; lateness of sleep; wake-ups and slack", [
+        ("a million at once, each armed again; all cancelled", 3, [
+            System("weft", "weft_timer", 1_000_000, ["rearm"]),
+            System("epoll", "timer_epoll", 1_000_000, ["rearm"]),
+            System("go", "micro_go", 1_000_000, ["rearm"], GO),
+        ]),
+        *[(f"how late 1 ms ends, {case}", 5, [
+            System("weft", "weft_timer", 1_000, [arg]),
+            System("epoll", "timer_epoll", 1_000, [arg]),
+            System("go", "micro_go", 1_000, [arg], GO),
+        ]) for case, arg in (("idle", "late"), ("beside 16 that compute", "loaded"))],
+        ("1,000 timers within 10 ms", 5, [
+            System("weft", "weft_timer", 1, ["spread"]),
+            System("weft, slack 100 us", "weft_timer", 1, ["spread", "100"]),
+            System("weft, slack 1 ms", "weft_timer", 1, ["spread", "1000"]),
+            System("epoll", "timer_epoll", 1, ["spread"]),
+        ]),
+    ]),
     Memory("memory", "sleeping coroutines, idle HTTP connections", [
-        System("weft", "weft_memory", 100_000),
-        System("boost.fiber", "fiber", 100_000, ["memory"]),
-        System("go", "micro_go", 100_000, ["memory"]),
-        System("tokio", "micro_tokio", 100_000, ["memory"]),
+        ("100,000", 5, [
+            System("weft", "weft_memory", 100_000),
+            System("bare guard and touch", "guard_touch", 100_000),
+            System("boost.fiber", "fiber", 100_000, ["memory"]),
+            System("go", "micro_go", 100_000, ["memory"]),
+            System("tokio", "micro_tokio", 100_000, ["memory"]),
+        ]),
+        ("1,000,000", 3, [
+            System("weft", "weft_memory", 1_000_000),
+            System("bare guard and touch", "guard_touch", 1_000_000),
+            System("go", "micro_go", 1_000_000, ["memory"]),
+            System("tokio", "micro_tokio", 1_000_000, ["memory"]),
+        ]),
     ]),
 ]

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: MIT
 
-// Go: `micro N yield|spawn|memory|skynet|fib|across|idle|chan|mutex`, as weft's programs of that name.
+// Go: `micro N yield|spawn|memory|skynet|fib|across|idle|chan|mutex|recycle|rearm|late|loaded`,
+// as weft's programs and cases of that name.
 package main
 
 import (
 	"bufio"
 	"fmt"
+	"math/rand"
 	"os"
 	"runtime"
+	"sort"
 	"strconv"
 	"strings"
 	"sync"
@@ -148,6 +151,17 @@ func across(n int) {
 	for i := 0; i < n; i++ {
 		to <- i
 		<-from
+// Waves of a thousand goroutines that end at once.
+func recycle(n int) {
+	const wave = 1000
+	var wg sync.WaitGroup
+	start := time.Now()
+	for done := 0; done < n; done += wave {
+		wg.Add(wave)
+		for i := 0; i < wave; i++ {
+			go wg.Done()
+		}
+		wg.Wait()
 	}
 	perOp(start, n)
 }
@@ -208,8 +222,65 @@ func idle(ms int) {
 	fmt.Printf("cpu_us_per_second %.1f\n", (c-cpu)*1000/float64(ms))
 }
 
+// As the case of weft_timer.c, with callbacks: Go's cheapest timer has no goroutine before it
+// fires.
+func rearm(n int) {
+	var fired int64
+	timers := make([]*time.Timer, n)
+	at := time.Now().Add(time.Second + time.Duration(n)*2*time.Microsecond)
+	for i := range timers {
+		i := i
+		timers[i] = time.AfterFunc(time.Until(at), func() {
+			timers[i].Reset(time.Minute + time.Duration(rand.Int63n(int64(time.Minute))))
+			atomic.AddInt64(&fired, 1)
+		})
+	}
+	time.Sleep(time.Until(at) - 50*time.Millisecond)
+	for time.Now().Before(at) {
+	}
+	start := time.Now()
+	for atomic.LoadInt64(&fired) < int64(n) {
+		runtime.Gosched()
+	}
+	fmt.Printf("rearm_ns_per_timer %.1f\n", float64(time.Since(start).Nanoseconds())/float64(n))
+	start = time.Now()
+	for _, t := range timers {
+		t.Stop()
+	}
+	fmt.Printf("cancel_ns_per_timer %.1f\n", float64(time.Since(start).Nanoseconds())/float64(n))
+}
+
+func lateness(n int, load int) {
+	var stop int32
+	late := make([]int64, n)
+	for i := 0; i < load; i++ {
+		go func() {
+			for atomic.LoadInt32(&stop) == 0 {
+				for end := time.Now().Add(20 * time.Microsecond); time.Now().Before(end); {
+				}
+				runtime.Gosched()
+			}
+		}()
+	}
+	for i := range late {
+		at := time.Now().Add(time.Millisecond)
+		time.Sleep(time.Until(at))
+		late[i] = time.Since(at).Nanoseconds()
+	}
+	atomic.StoreInt32(&stop, 1)
+	sort.Slice(late, func(a, b int) bool { return late[a] < late[b] })
+	fmt.Printf("p50_us %.1f\n", float64(late[n/2])/1e3)
+	fmt.Printf("p99_us %.1f\n", float64(late[n*99/100])/1e3)
+}
+
+func late(n int) { lateness(n, 0) }
+
+func loaded(n int) { lateness(n, 16) }
+
 func main() {
 	n, _ := strconv.Atoi(os.Args[1])
 	map[string]func(int){"yield": yields, "spawn": spawns, "memory": memory,
-		"skynet": skynet, "fib": fib, "across": across, "idle": idle, "chan": channel, "mutex": mutex}[os.Args[2]](n)
+		"skynet": skynet, "fib": fib, "across": across, "idle": idle, "chan": channel,
+		"mutex": mutex, "recycle": recycle, "rearm": rearm, "late": late,
+		"loaded": loaded}[os.Args[2]](n)
 }
