@@ -46,6 +46,7 @@ struct cold {
 	struct weft_co *co, *other;
 	weft_time until;
 	atomic_bool ready;
+	struct weft_mutex *held;
 };
 
 static int ends_late(void *arg)
@@ -66,8 +67,10 @@ static int park(struct cold *c)
 		return weft_recv(c->fd[0], &byte, 1, 0) == 1 && byte == 'x' ? 0 : -1;
 	case 2:
 		return weft_read(c->fd[0], &byte, 1) == 1 && byte == 'x' ? 0 : -1;
-	default:
+	case 3:
 		return weft_join(c->other, NULL);
+	default:
+		return weft_mutex_lock(c->held) || weft_mutex_unlock(c->held);
 	}
 }
 
@@ -104,11 +107,14 @@ static int await_trim(const struct cold *c)
 static int cold_in_each_way(void *arg)
 {
 	struct weft_co_attr attr = {.size = sizeof(attr), .stack_size = 256 << 10};
-	struct cold c[4] = {0};
+	struct weft_mutex held = {0};
+	struct cold c[5] = {0};
 
 	(void)arg;
-	for (int how = 0; how < 4; how++) {
+	CHECK_EQ(weft_mutex_lock(&held), 0);
+	for (int how = 0; how < 5; how++) {
 		c[how].how = how;
+		c[how].held = &held;
 		c[how].until = weft_now() + 2 * WEFT_SEC;
 		if (how == 1)
 			CHECK_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, c[how].fd), 0);
@@ -120,11 +126,12 @@ static int cold_in_each_way(void *arg)
 			CHECK_EQ(weft_spawn(ends_late, &c[how], NULL, &c[how].other), 0);
 		CHECK_EQ(weft_spawn(goes_cold, &c[how], &attr, &c[how].co), 0);
 	}
-	for (int how = 0; how < 4; how++)
+	for (int how = 0; how < 5; how++)
 		CHECK_EQ(await_trim(&c[how]), 0);
 	CHECK_EQ(write(c[1].fd[1], "x", 1), 1);
 	CHECK_EQ(write(c[2].fd[1], "x", 1), 1);
-	for (int how = 0; how < 4; how++)
+	CHECK_EQ(weft_mutex_unlock(&held), 0);
+	for (int how = 0; how < 5; how++)
 		JOIN(c[how].co, 0);
 	for (int how = 1; how <= 2; how++) {
 		CHECK_EQ(weft_close(c[how].fd[0]), 0);

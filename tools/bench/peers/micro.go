@@ -151,6 +151,10 @@ func across(n int) {
 	for i := 0; i < n; i++ {
 		to <- i
 		<-from
+	}
+	perOp(start, n)
+}
+
 // Waves of a thousand goroutines that end at once.
 func recycle(n int) {
 	const wave = 1000
