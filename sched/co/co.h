@@ -24,7 +24,7 @@
  *      (sequence, kind) into (sequence, kind | HELD) by cas_seq, and back by store_release
  *      <->  load_seq in wf_co_claim's slow path. Who would claim it waits meanwhile, so no
  *      wake-up is lost; holding lasts for one madvise(2).
- * TR1  seen: relaxed; each worker looks at those that it ran last. A stale value costs a
+ * CO1  seen: relaxed; each worker looks at those that it ran last. A stale value costs a
  *      trim too much or too little.
  * CN1  gen, dead: written by the recycler before the object is handed out again; a handle
  *      is checked against them under the rule that its owner has not yet given it up.
@@ -117,7 +117,7 @@ struct wf_co {
 
 	/* Not reset between lives: other workers may hold them. */
 	struct wf_timer timer;
-	uint64_t seen;           /* TR1: the park that run/trim.c saw last */
+	uint64_t seen;           /* CO1: the park that run/trim.c saw last */
 	struct wf_msg ready_msg; /* makes it runnable on another worker */
 	struct wf_msg abort_msg; /* asks the ring's worker to look at kick and due */
 	struct wf_msg timer_msg; /* asks the heap's worker to move the timer */

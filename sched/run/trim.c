@@ -44,18 +44,18 @@ static void trim(struct wf_worker *w, struct wf_co *co, uint64_t word)
 static bool look_at(struct wf_worker *w, struct wf_co *co)
 {
 	uint64_t word = wf_atomic_load_seq(&co->park);     /* PK1 */
-	uint64_t seen = wf_atomic_load_relaxed(&co->seen); /* TR1 relaxed */
+	uint64_t seen = wf_atomic_load_relaxed(&co->seen); /* CO1 relaxed */
 
 	/* Ours in this very park: `worker` does not change before its end. */
 	if (wf_park_kind(word) == WF_RUNNING || word & WF_PARK_HELD ||
 	    seen == (word | DONE) ||
-	    wf_atomic_load_acquire(&co->worker) != w || /* WK1 TR1 */
+	    wf_atomic_load_acquire(&co->worker) != w || /* WK1 CO1 */
 	    wf_atomic_load_seq(&co->park) != word)      /* PK1 */
 		return false;
 	bool cold = seen == word;
 	if (cold)
 		trim(w, co, word);
-	wf_atomic_store_relaxed(&co->seen, cold ? word | DONE : word); /* TR1 relaxed */
+	wf_atomic_store_relaxed(&co->seen, cold ? word | DONE : word); /* CO1 relaxed */
 	return cold;
 }
 
