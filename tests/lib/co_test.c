@@ -65,19 +65,22 @@ Test(co, a_second_joiner_is_refused)
 	RUN_ON(2, two_joiners);
 }
 
-static atomic_bool stop_hogging;
+static atomic_bool stop_hogging, hogging;
 
 static int hog(void *arg)
 {
 	(void)arg;
+	atomic_store(&hogging, true);
 	while (!atomic_load(&stop_hogging))
 		sched_yield(); /* the thread, not the coroutine: valgrind runs one at a time */
 	return 0;
 }
 
+/* Ends when the hog has begun. */
 static int give_late(void *arg)
 {
-	weft_sleep_ns(20 * WEFT_MS);
+	while (!atomic_load(&hogging))
+		CHECK_EQ(weft_sleep_ns(WEFT_MS), 0);
 	return give(arg);
 }
 
@@ -99,11 +102,14 @@ static int late_joiner(void *arg)
 	here.worker = weft_worker_id() + 1;
 	there.worker = here.worker == 1 ? 2 : 1;
 	atomic_store(&stop_hogging, false);
+	atomic_store(&hogging, false);
 	CHECK_EQ(weft_spawn(give_late, (void *)42, &here, &target), 0);
 	CHECK_EQ(weft_spawn(join_42, target, &there, &joiner), 0);
 	CHECK_EQ(weft_sleep_ns(5 * WEFT_MS), 0);
 	CHECK_EQ(weft_spawn(hog, NULL, &there, &busy), 0);
-	CHECK_EQ(weft_sleep_ns(40 * WEFT_MS), 0);
+	while (!atomic_load(&hogging))
+		CHECK_EQ(weft_sleep_ns(WEFT_MS), 0);
+	CHECK_EQ(weft_sleep_ns(20 * WEFT_MS), 0); /* enough for the target to end */
 	CHECK_EQ(weft_join(target, NULL), -EBUSY);
 	CHECK_EQ(weft_detach(target), -EBUSY);
 	CHECK_EQ(weft_spawn(give, (void *)7, &here, &other), 0);
