@@ -16,10 +16,10 @@
  *
  * PK1  park: xchg_seq in wf_co_publish (by the incoming side, when the stack is no longer
  *      in use)  <->  cas_seq in wf_co_claim. A claimer sees all that the coroutine wrote,
- *      and its saved stack pointer.
+ *      and its saved stack pointer. model: tests/model/park.pml
  * PK2  StoreLoad: publish park, then read kick (the parker)  <->  set kick, then read
  *park (the canceller or a timer on another worker). One of the two sees the other, so no
- *      cancellation is lost.
+ *      cancellation is lost. model: tests/model/park.pml (without PK3)
  * PK3  park: a worker that must keep a parked coroutine from running for a moment turns
  *      (sequence, kind) into (sequence, kind | HELD) by cas_seq, and back by store_release
  *      <->  load_seq in wf_co_claim's slow path. Who would claim it waits meanwhile, so no

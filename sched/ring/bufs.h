@@ -6,6 +6,7 @@
  *
  * BR1  remote: cas_release in wf_bufs_give_any  <->  xchg_acquire in wf_bufs_collect.
  *      The owner sees the links. It takes the whole list, so there is no ABA.
+ *      model: tests/model/bufs.pml
  */
 #ifndef WF_RING_BUFS_H
 #define WF_RING_BUFS_H

@@ -6,6 +6,7 @@
  *
  * IB1  head: cas_seq in wf_inbox_push_any  <->  xchg_seq in wf_inbox_take. The
  * owner sees the message and all that its sender wrote before.
+ *      model: tests/model/inbox.pml
  */
 #ifndef WF_RUN_INBOX_H
 #define WF_RUN_INBOX_H

@@ -9,6 +9,7 @@
  * AM1  *_posted: xchg_seq to 1 by who wants the message sent; only who found 0 sends it
  *      <->  store_seq of 0 by the receiver, before it looks at the coroutine's state. A
  *      wish that came too late for this look finds 0 and is sent anew.
+ *      model: tests/model/posted.pml
  */
 
 static void push_local(struct wf_worker *w, struct wf_co *co)
