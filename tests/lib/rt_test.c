@@ -98,29 +98,44 @@ Test(rt, what_main_leaves_behind_is_cancelled)
 	cr_assert(rc == -ECANCELED || rc == 1); /* 1: it was cancelled before it began */
 }
 
-static int counters_at_rest(void *arg)
+static long cpu_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	return t.tv_sec * 1000000000L + t.tv_nsec;
+}
+
+/* Whether nothing woke up meanwhile but for the end of the sleep. */
+static int look_for_rest(bool *ret_at_rest)
 {
 	struct weft_stats before = {.size = sizeof(before)}, after = before;
-	struct timespec cpu0, cpu1;
+
+	CHECK_EQ(weft_stats(&before), 0);
+	long cpu = cpu_ns();
+	CHECK_EQ(weft_sleep_ns(300 * WEFT_MS), 0);
+	CHECK(cpu_ns() - cpu < 100000000L);
+	CHECK_EQ(weft_stats(&after), 0);
+	*ret_at_rest = after.enters - before.enters <= 3 && after.wakes == before.wakes;
+	return 0;
+}
+
+/* Each worker looks round for a while before it rests, and longer on a loaded machine; but
+ * it does come to rest. */
+static int comes_to_rest(void *arg)
+{
+	bool at_rest = false;
 
 	(void)arg;
-	CHECK_EQ(weft_sleep_ns(50 * WEFT_MS), 0);
-	CHECK_EQ(weft_stats(&before), 0);
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu0);
-	CHECK_EQ(weft_sleep_ns(300 * WEFT_MS), 0);
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu1);
-	CHECK_EQ(weft_stats(&after), 0);
-	/* one wait ends with the sleep; valgrind and loaded machines may add a few */
-	CHECK(after.enters - before.enters < 20);
-	CHECK_EQ(after.wakes, before.wakes);
-	CHECK((cpu1.tv_sec - cpu0.tv_sec) * 1000000000L + cpu1.tv_nsec - cpu0.tv_nsec <
-	      100000000L);
+	for (int i = 0; i < 10 && !at_rest; i++)
+		CHECK_EQ(look_for_rest(&at_rest), 0);
+	CHECK(at_rest);
 	return 0;
 }
 
 Test(rt, an_idle_runtime_uses_no_cpu)
 {
-	RUN_ON(2, counters_at_rest);
+	RUN_ON(2, comes_to_rest);
 }
 
 Test(rt, features_have_names_and_reasons)
