@@ -16,10 +16,11 @@
  *      `unwatched` (who is awake). Either the sleeper keeps looking, or the first push calls
  *      somebody: no queue is left behind a hog with nobody looking.
  *      sentinel, relief: taken, then `unwatched` cleared (who will look)  <->  given up, then
- *      both read, and `unwatched` set if nobody is left (who stops looking). The last one
- *      to stop sees that it is, and calls somebody at once if it has work of its own.
- *      called: set before the wake-up  <->  read after it: who has work of its own passes
- *      the call on.
+ *      both read (who stops looking, having work). The last one to stop sees that it is, and
+ *      calls somebody. Who found nothing goes on looking: between two looks it may get work.
+ *      called: set, then `sleeping` taken down (the caller)  <->  `sleeping` cleared, then
+ *      called read (the worker). Who has work of its own by then passes the call on.
+ *      model: tests/model/watch.pml, tests/model/relief.pml
  */
 #include "monitor.h"
 #include "worker.h"
@@ -109,71 +110,67 @@ static bool keeps_to_itself(const struct wf_worker *w)
 	return wf_rt.n_workers == 1 || w->spare.post;
 }
 
-/* What a worker that is about to sleep does besides. */
-enum duty {
-	OFF,    /* nothing until something comes */
-	RELIEF, /* look now and then whether anybody keeps watch */
-	WATCH,
-};
+/* No longer looking. */
+static void give_up(struct wf_worker *w)
+{
+	if (w->duty == WF_RELIEF)
+		wf_atomic_sub_seq(&wf_rt.relief, 1u); /* WA1 */
+	else if (w->duty == WF_WATCH)
+		wf_atomic_store_seq(&wf_rt.sentinel, 0u); /* WA1 */
+	w->duty = WF_OFF;
+}
 
 /* Be one who looks: the sentinel if there is none and somebody to watch. */
-static enum duty look_out(struct wf_worker *w)
+static void look_out(struct wf_worker *w)
 {
 	uint32_t none = 0;
 	bool watch = others_awake(w) &&
-		     wf_atomic_cas_seq(&wf_rt.sentinel, &none, 1u); /* WA1 */
+		     (w->duty == WF_WATCH ||
+		      wf_atomic_cas_seq(&wf_rt.sentinel, &none, 1u)); /* WA1 */
+	enum wf_duty duty = watch ? WF_WATCH : WF_RELIEF;
 
-	if (!watch)
-		wf_atomic_add_seq(&wf_rt.relief, 1u);      /* WA1 */
+	if (duty != w->duty) {
+		if (!watch)
+			wf_atomic_add_seq(&wf_rt.relief, 1u); /* WA1 */
+		give_up(w);
+		w->duty = duty;
+	}
 	if (wf_atomic_load_seq(&wf_rt.unwatched))          /* WA1 */
 		wf_atomic_store_seq(&wf_rt.unwatched, 0u); /* WA1 */
-	return watch ? WATCH : RELIEF;
 }
 
-static enum duty take_duty(struct wf_worker *w)
+/* quiet: nothing came while it was the relief, which is a long time. */
+static void take_duty(struct wf_worker *w, bool quiet)
 {
-	if (keeps_to_itself(w))
-		return OFF;
-	if (w->quiet) {
+	if (quiet) {
+		give_up(w);
 		wf_atomic_store_seq(&wf_rt.unwatched, 1u); /* WA1 */
 		if (!others_awake(w))
-			return OFF;
+			return;
 	}
-	return look_out(w);
+	look_out(w);
 }
 
-static bool work_came(struct wf_worker *w)
+static bool answer_call(struct wf_worker *w)
 {
-	return w->ring.ready || !wf_inbox_empty(&w->inbox) ||
-	       wf_timers_next(&w->timers) <= wf_clock_ns();
-}
+	bool called = wf_atomic_load_seq(&w->called); /* WA1: `sleeping` was cleared */
 
-/* No longer looking. About to be busy, perhaps for long? Then call somebody who will look,
- * if nobody does. */
-static void pass_on_watch(struct wf_worker *w, bool busy)
-{
-	if (wf_atomic_load_seq(&wf_rt.relief) ||
-	    wf_atomic_load_seq(&wf_rt.sentinel)) /* WA1 */
-		return;
-	wf_atomic_store_seq(&wf_rt.unwatched, 1u); /* WA1 */
-	if (busy)
-		call_thief(w);
-}
-
-static void end_duty(struct wf_worker *w, enum duty duty)
-{
-	bool called = wf_atomic_load_seq(&w->called); /* WA1 */
-	bool busy = work_came(w);
-
-	w->quiet = duty != WATCH && !called && !busy;
 	if (called)
 		wf_atomic_store_seq(&w->called, 0u); /* WA1 */
-	if (duty == RELIEF)
-		wf_atomic_sub_seq(&wf_rt.relief, 1u); /* WA1 */
-	else if (duty == WATCH)
-		wf_atomic_store_seq(&wf_rt.sentinel, 0u); /* WA1 */
-	if (called || duty != OFF)
-		pass_on_watch(w, busy);
+	return called;
+}
+
+void wf_idle_end(struct wf_worker *w)
+{
+	bool looked = w->duty != WF_OFF;
+
+	w->idle = false;
+	if (!answer_call(w) && !looked)
+		return;
+	give_up(w);
+	if (!wf_atomic_load_seq(&wf_rt.relief) && /* WA1 */
+	    !wf_atomic_load_seq(&wf_rt.sentinel)) /* WA1 */
+		call_thief(w);
 }
 
 static uint64_t wait_until(const struct wf_worker *w, uint64_t at)
@@ -182,30 +179,33 @@ static uint64_t wait_until(const struct wf_worker *w, uint64_t at)
 }
 
 /* Until the nearest timer, and the slack: those that come due meanwhile fire with it. */
-static uint64_t sleep_ns(struct wf_worker *w, enum duty duty)
+static uint64_t sleep_ns(const struct wf_worker *w)
 {
 	const uint64_t slack = (uint64_t)wf_rt.conf.timer_slack_us * 1000;
-	const uint64_t longest[] = {
-		[OFF] = WF_NEVER, [RELIEF] = WF_RELIEF_NS, [WATCH] = WF_SENTINEL_NS};
+	const uint64_t longest[] = {[WF_OFF] = WF_NEVER,
+				    [WF_RELIEF] = WF_RELIEF_NS,
+				    [WF_WATCH] = WF_SENTINEL_NS};
 	uint64_t next = wf_timers_next(&w->timers), ns = WF_NEVER;
 
 	if (next != WF_NEVER)
 		ns = next > w->now ? next - w->now + slack : 0;
 	if (wf_unlikely(w->trim.due != WF_NEVER) && wait_until(w, w->trim.due) < ns)
 		ns = wait_until(w, w->trim.due);
-	return ns < longest[duty] ? ns : longest[duty];
+	return ns < longest[w->duty] ? ns : longest[w->duty];
 }
 
 static void sleep_in_ring(struct wf_worker *w)
 {
-	enum duty duty = take_duty(w);
+	if (!keeps_to_itself(w)) {
+		bool called = answer_call(w); /* by looking, from here on */
 
-	w->ring.engine->poll(&w->ring, sleep_ns(w, duty));
-	end_duty(w, duty);
+		take_duty(w, w->idle && w->duty == WF_RELIEF && !called);
+		w->idle = true;
+	}
+	w->ring.engine->poll(&w->ring, sleep_ns(w));
 }
 
-/* Sleep until a completion, a message or the nearest timer; or return something stolen.
- */
+/* Sleep until a completion, a message or the nearest timer; or return something stolen. */
 struct wf_co *wf_idle(struct wf_worker *w)
 {
 	bool alone = keeps_to_itself(w);
@@ -215,17 +215,16 @@ struct wf_co *wf_idle(struct wf_worker *w)
 	wf_trim_tick(w);
 	struct wf_co *co = alone ? NULL : steal(w);
 
-	if (co) {
-		pass_on_watch(w, true);
+	if (co)
 		return co;
-	}
 	wf_atomic_store_seq(&w->sleeping, 1u); /* ID1 */
 	if (wf_inbox_empty(&w->inbox)) {       /* ID1 */
 		sleep_in_ring(w);
 	} else {
+		w->idle = !alone; /* for a moment it seemed to sleep: it may be called */
 		w->ring.engine->poll(&w->ring, 0);
 	}
-	wf_atomic_store_seq(&w->sleeping, 0u); /* ID1 MN1 */
+	wf_atomic_store_seq(&w->sleeping, 0u); /* ID1 MN1 WA1 */
 	wf_monitor_mind();
 	return NULL;
 }

@@ -191,6 +191,8 @@ static inline void one_round(struct wf_worker *w)
 	}
 	if (!co)
 		return;
+	if (w->idle)
+		wf_idle_end(w);
 	w->budget--; /* a lone coroutine that yields comes by here each time */
 	run(w, co);
 }

@@ -14,6 +14,7 @@
  *      `sleeping`, then look at the inbox (the worker). One of the two sees the other: no
  *      message waits for a worker that sleeps without knowing. Runnable coroutines in a
  *      run queue need no such care: the queue's owner is awake and will run them.
+ *      model: tests/model/inbox.pml
  * CK1  checks: counted down by the owner  <->  store_relaxed of 1 by the monitor, for a
  *      coroutine that has run for long. A store that meets a countdown may be lost; the
  *      next one is a period away.
@@ -54,6 +55,13 @@ enum {
 	WF_RELIEF_NS = 20 * 1000 * 1000, /* and the others, whether one is on watch */
 };
 
+/* What an idle worker does besides sleeping (idle.c). */
+enum wf_duty {
+	WF_OFF,    /* nothing until something comes */
+	WF_RELIEF, /* look now and then whether anybody keeps watch */
+	WF_WATCH,  /* look often whether there is something to steal */
+};
+
 /* Statistics: one writer, relaxed, read by anybody. */
 struct wf_counters {
 	uint64_t spawned, ended, switches, steals, wakes, remote_msgs, timers_fired,
@@ -91,7 +99,8 @@ struct wf_worker {
 	int *errno_ptr;             /* this thread's errno */
 	int budget;
 	unsigned tick;
-	bool quiet; /* nothing came during the last sleep, a long one */
+	bool idle; /* has slept since it ran anything */
+	enum wf_duty duty;
 	int checks; /* CK1: checkpoints until the clock is read */
 	int pace;   /* of them, the last time */
 	uint64_t checked_at;
@@ -201,6 +210,9 @@ static inline struct wf_co *wf_next(struct wf_worker *w)
 /* idle.c */
 void wf_send(struct wf_worker *to, struct wf_msg *msg);
 struct wf_co *wf_idle(struct wf_worker *w);
+
+/* By a worker that was idle and is about to run something, perhaps for long. */
+void wf_idle_end(struct wf_worker *w);
 
 void wf_mind_queue(struct wf_worker *w);
 
