@@ -5,7 +5,7 @@
  * held while it switches out, and the incoming side releases it as its first act.
  *
  * SP1  word: xchg_acquire in wf_spin_lock  <->  store_release in wf_spin_unlock
- *      The next holder sees all that the last one wrote.
+ *      The next holder sees all that the last one wrote. model: tests/model/spin.pml
  */
 #ifndef WF_BASE_SPIN_H
 #define WF_BASE_SPIN_H

@@ -13,7 +13,7 @@
  * close, then look at the count. Either the user sees CLOSING and backs off, or the
  * closer sees the user and waits: no request is in flight when the number is given back.
  * or_seq of GONE before close(2), and_seq after it: who meets GONE waits that long, since
- * the number may have been given out anew already.
+ * the number may have been given out anew already. model: tests/model/fd.pml
  * FD3  chunks: cas_seq publishes a zeroed chunk  <->  load_acquire in wf_fd_peek.
  */
 #ifndef WF_RING_FD_H

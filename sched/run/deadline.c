@@ -11,6 +11,7 @@
  *      at, then read due (the heap's worker). One of the two sees the other, so an
  * earlier deadline is never left to a timer that has gone or was put later. Leaving the
  * state "in no heap" is by cas on owner: one of the two arms.
+ *      model: tests/model/timer.pml
  */
 #include <errno.h>
 #include <stddef.h>

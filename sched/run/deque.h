@@ -8,10 +8,11 @@
  *
  * DQ1  bottom: store_release in wf_deque_push  <->  load_seq in wf_deque_steal. A thief that
  *      sees the new bottom sees the slot and all that the coroutine's maker wrote.
+ *      model: tests/model/deque.pml
  * DQ2  StoreLoad: lower bottom, then read top (the owner pops)  <->  read top, then bottom,
  *      then raise top (a thief). They cannot both believe that the last one is theirs without
  *      meeting at the cas of top. A slot is written again only when top has passed it, so a
- *      thief whose cas succeeds has read what it takes.
+ *      thief whose cas succeeds has read what it takes. model: tests/model/deque.pml
  * DQ3  n_more: written under more_lock; read without it as a hint.
  */
 #ifndef WF_RUN_DEQUE_H

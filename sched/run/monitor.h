@@ -15,6 +15,7 @@
  *      one's own `sleeping`, then look at monitor (a worker that wakes up). One of the two
  *      sees the other, so a worker that is awake is watched. Only the monitor's own steps
  *      and ASLEEP to TICKING by cas_seq; STOPPING by xchg_seq is final.
+ *      model: tests/model/monitor.pml
  */
 #ifndef WF_RUN_MONITOR_H
 #define WF_RUN_MONITOR_H

@@ -5,11 +5,12 @@
  * RT1  phase, forked: store_seq by the thread that starts or stops  <->  load_acquire by
  *      everybody. Who sees WF_UP sees the whole runtime. gate: a plain thread that spawns
  *      bumps it, then looks at phase  <->  the stopper sets phase, then waits for gate to
- *      be zero: no spawn comes after it counted the living.
+ *      be zero: no spawn comes after it counted the living. model: tests/model/stop.pml
  *
  * RT4  guests: a plain thread that uses a handle bumps it, then looks at phase  <->  the
  *      stopper sets phase to WF_LOCKED, then waits for guests to be zero. Whoever got in
  *      finds coroutines and workers, and rings that can be woken, until it leaves.
+ *      model: tests/model/stop.pml
  */
 #ifndef WF_RUN_RT_H
 #define WF_RUN_RT_H

@@ -10,9 +10,11 @@
  *
  * RQ1  tail: store_release in wf_runq_push_owner  <->  load_acquire in wf_runq_steal.
  *      A thief that sees the new tail sees the slot and all that the coroutine wrote.
+ *      model: tests/model/runq.pml, tests/model/steal.pml
  * RQ2  head: cas_seq by whoever pops  <->  cas_seq by the others, load_acquire by the
  *      owner before it reuses a slot. A slot is read before the head moves past it and
  *      written only after, so no pop returns what another one did.
+ *      model: tests/model/runq.pml, tests/model/steal.pml
  * RQ3  n_over: written under the list's lock; read without it as a hint.
  */
 #ifndef WF_RUN_RUNQ_H

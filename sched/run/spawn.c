@@ -6,12 +6,15 @@
  * its join_lock `done` is set and the joiner, if there is one, taken; a detached one goes
  * back to the pool. After the lock is released a joiner on another worker may recycle it.
  *
- * RT2  spawned and ended are counted by their own workers (relaxed). Who looks for zero
- *      reads all of ended first, then all of spawned: equal sums mean that none was alive
- *      in between. `bell` is bumped after ended, so the stopper looks again.
+ * RT2  spawned and ended are counted by their own workers: spawned relaxed, since the birth
+ *      comes before the end, and ended by store_release  <->  load_seq by who looks for
+ *      zero. He reads all of ended first, then all of spawned: equal sums mean that none
+ *      was alive in between. `bell` is bumped after ended, so the stopper looks again; if
+ *      the phase was read too early to bump it, he looks again by himself.
+ *      model: tests/model/stop.pml
  *
  * TW1  done: store_release by the ending side  <->  load_acquire by the thread that waits,
- *      which sleeps in a futex in between.
+ *      which sleeps in a futex in between. model: tests/model/join.pml
  */
 #include <errno.h>
 #include <string.h>
@@ -67,7 +70,7 @@ static void publish_exit(struct wf_worker *w, struct wf_co *co)
 		wf_atomic_store_release(&t->done, 1u); /* TW1 */
 		wf_sys.futex_wake(&t->done, 1);
 	}
-	wf_count(&w->count.ended, 1u); /* RT2: relaxed */
+	wf_atomic_store_release(&w->count.ended, w->count.ended + 1); /* RT2 */
 	if (wf_unlikely(wf_atomic_load_relaxed(&wf_rt.phase) ==
 			WF_STOPPING)) /* RT1 relaxed */
 		wf_rt_ring_bell();
