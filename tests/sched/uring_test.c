@@ -110,11 +110,24 @@ Test(uring, rings_share_the_locked_memory, .timeout = 60)
 	}
 }
 
+/* Kernels from 5.12 to 6.13 count only what is registered. */
+static bool rings_are_charged(void)
+{
+	struct io_uring ring;
+	int rc = io_uring_queue_init(4096, &ring, 0);
+
+	if (rc == 0)
+		io_uring_queue_exit(&ring);
+	return rc == -ENOMEM;
+}
+
 Test(uring, too_little_locked_memory_is_said)
 {
 	struct weft_options o = {.size = sizeof(o), .workers = 8};
 
 	be_poor(4096);
+	if (!rings_are_charged())
+		cr_skip_test("this kernel does not count rings as locked memory");
 	cr_assert_eq(weft_run(look_at_rings, NULL, &o), -ENOMEM);
 	cr_assert_not_null(strstr(weft_start_error(), "RLIMIT_MEMLOCK"));
 }
