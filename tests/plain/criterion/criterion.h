@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Stands in for Criterion under ThreadSanitizer, which Criterion cannot run under: it
- * maps memory at random fixed addresses, and TSan allows only some. It offers what our
+ * maps memory at random fixed addresses, and TSan allows only some; and in emulated machines,
+ * where its many libraries are slow to load. It offers what our
  * tests use (Test with init, fini, timeout, disabled, signal and exit_code; the
  * cr_assert_* and cr_expect_* of the classic interface; cr_skip_test), runs each test in
  * a forked child, and prints the lines that Criterion prints with --verbose. One test
  * program is one source file, so everything here is static.
+ *
+ *   --slow N            time limits are N times what the test says (default 3)
+ *   --skip SUITE::NAME  leave this test out (repeatable); the caller tells why
  */
 #ifndef WF_PLAIN_CRITERION_H
 #define WF_PLAIN_CRITERION_H
@@ -34,6 +38,7 @@ struct cr_test {
 
 static struct cr_test *cr_tests, **cr_last = &cr_tests;
 static bool cr_failed;
+static double cr_slow = 3;
 
 enum { CR_PASSED = 0, CR_FAILED = 101, CR_SKIPPED = 102 };
 
@@ -124,7 +129,8 @@ static int cr_reason_fd = -1;
 static void cr_child(const struct cr_test *t, const struct cr_test *suite)
 {
 	if (t->timeout > 0 || suite->timeout > 0)
-		alarm((unsigned)ceil(3 * (t->timeout > 0 ? t->timeout : suite->timeout)));
+		alarm((unsigned)ceil(cr_slow *
+				     (t->timeout > 0 ? t->timeout : suite->timeout)));
 	if (t->init || suite->init)
 		(t->init ? t->init : suite->init)();
 	t->fn();
@@ -175,10 +181,33 @@ static bool cr_run(const struct cr_test *t)
 	return false;
 }
 
-int main(void)
+static void cr_disable(const char *full_name)
+{
+	char name[256];
+	bool found = false;
+
+	for (struct cr_test *t = cr_tests; t; t = t->next) {
+		snprintf(name, sizeof(name), "%s::%s", t->suite, t->name);
+		if (strcmp(name, full_name) == 0)
+			t->disabled = found = true;
+	}
+	if (!found) {
+		fprintf(stderr, "--skip %s: no such test\n", full_name);
+		exit(2);
+	}
+}
+
+/* Options of Criterion are let pass. */
+int main(int argc, char **argv)
 {
 	bool good = true;
 
+	for (int i = 1; i + 1 < argc; i++) {
+		if (strcmp(argv[i], "--slow") == 0)
+			cr_slow = atof(argv[++i]);
+		else if (strcmp(argv[i], "--skip") == 0)
+			cr_disable(argv[++i]);
+	}
 	for (const struct cr_test *t = cr_tests; t; t = t->next)
 		if (!t->disabled)
 			good &= cr_run(t);
