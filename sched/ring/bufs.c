@@ -8,6 +8,7 @@
 
 #include "../base/assert.h"
 #include "../base/atomic.h"
+#include "../base/map.h"
 #include "../base/sys.h"
 
 enum { LINE = 64, FIRST_GOAL = 128 };
@@ -23,15 +24,9 @@ static uint32_t power_of_two(uint32_t n)
 
 static int map_all(struct wf_bufs *b)
 {
-	const int prot = PROT_READ | PROT_WRITE, flags = MAP_PRIVATE | MAP_ANONYMOUS;
-
-	b->ring = wf_sys.mmap(b->n * sizeof(struct io_uring_buf), prot, flags);
-	b->mem = wf_sys.mmap((size_t)b->n * b->stride, prot, flags);
+	b->ring = wf_map(b->n * sizeof(struct io_uring_buf));
+	b->mem = wf_map((size_t)b->n * b->stride);
 	b->info = wf_sys.calloc(b->n, sizeof(*b->info));
-	if (wf_sys_ptr_err(b->ring))
-		b->ring = NULL;
-	if (wf_sys_ptr_err(b->mem))
-		b->mem = NULL;
 	return b->ring && b->mem && b->info ? 0 : -ENOMEM;
 }
 
@@ -60,7 +55,7 @@ int wf_bufs_open(struct wf_bufs *b, int ring_fd, uint32_t n, uint32_t bytes)
 	}
 	/* A forked child must not share what the kernel writes to. */
 	wf_sys.madvise(b->ring, b->n * sizeof(struct io_uring_buf), MADV_DONTFORK);
-	wf_sys.madvise(b->mem, (size_t)b->n * bytes, MADV_DONTFORK);
+	wf_sys.madvise(b->mem, (size_t)b->n * b->stride, MADV_DONTFORK);
 	for (uint32_t i = 0; i < b->n; i++)
 		wf_bufs_give_owner(b, (uint16_t)i);
 	return 0;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "timer.h"
 
-#include <sys/mman.h>
+#include <errno.h>
 
+#include "../base/map.h"
 #include "../base/sys.h"
 
 /*
@@ -13,17 +14,13 @@ enum { WAYS = 4, LEAD = WAYS - 1 };
 
 int wf_timers_open(struct wf_timers *t, unsigned long max)
 {
-	const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
-
 	t->bytes = wf_pages((max + LEAD) * sizeof(*t->heap));
-	t->mem = wf_sys.mmap(t->bytes, PROT_READ | PROT_WRITE, flags);
+	t->mem = wf_map(t->bytes);
 	t->n = 0;
-	int rc = wf_sys_ptr_err(t->mem);
-	if (rc)
-		t->mem = NULL;
-	else
-		t->heap = (struct wf_timer_entry *)t->mem + LEAD;
-	return rc;
+	if (!t->mem)
+		return -ENOMEM;
+	t->heap = (struct wf_timer_entry *)t->mem + LEAD;
+	return 0;
 }
 
 void wf_timers_close(struct wf_timers *t)

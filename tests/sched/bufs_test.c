@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <string.h>
 
+#include "../smaps.h"
 #include "sched/base/sys.h"
 #include "sched/ring/bufs.h"
 
@@ -43,6 +44,15 @@ static uint16_t take(void)
 	bid = bufs.ring->bufs[head++ & (bufs.n - 1)].bid;
 	wf_bufs_taken(&bufs);
 	return bid;
+}
+
+Test(bufs, are_not_shared_with_children_nor_by_huge_pages)
+{
+	size_t bytes = (size_t)bufs.n * bufs.stride;
+
+	cr_assert(smaps_all_are(bufs.ring, bufs.n * sizeof(struct io_uring_buf), " dc"));
+	cr_assert(smaps_all_are(bufs.mem, bytes, " dc"));
+	cr_assert(smaps_all_are(bufs.mem, bytes, " nh"));
 }
 
 Test(bufs, each_is_shown_once_and_none_overlap)

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+#include "map.h"
+
+#include <sys/mman.h>
+
+#include "sys.h"
+
+/*
+ * Not accessible before the advice is given: the kernel joins equal neighbours to one mapping,
+ * and a thread that touches its part would be given a huge page with some of ours.
+ */
+void *wf_map(size_t bytes)
+{
+	const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+	void *p = wf_sys.mmap(bytes, PROT_NONE, flags);
+
+	if (wf_sys_ptr_err(p))
+		return NULL;
+	wf_sys.madvise(p, bytes, MADV_NOHUGEPAGE);
+	if (wf_sys.mprotect(p, bytes, PROT_READ | PROT_WRITE)) {
+		wf_sys.munmap(p, bytes);
+		return NULL;
+	}
+	return p;
+}
