@@ -4,8 +4,8 @@ import re
 import stat
 import subprocess
 
-APPLETS = ('cat cut dmesg echo grep head ip ls mkdir mount poweroff sed sh sleep sync tail timeout '
-           'tr true wc').split()
+APPLETS = ('cat cmp cut dmesg echo grep head ip ls mkdir mount poweroff sed sh sleep sync tail timeout '
+           'tr true wc wget').split()
 FOLDERS = 'bin dev etc lib proc root run sbin sys tmp usr usr/bin'.split()
 
 

@@ -4,7 +4,16 @@ import re
 import subprocess
 import time
 
-MEMORY = 2048  # MiB, of which each node that has memory gets an equal part
+MEMORY = 2304  # MiB, of which each node that has memory gets an equal part: 2, 3 or 4 of them
+
+
+def numbers(text):
+    """The set that a list such as "0-3,8" stands for."""
+    found = set()
+    for part in filter(None, text.split(',')):
+        first, _, last = part.partition('-')
+        found |= set(range(int(first), int(last or first) + 1))
+    return found
 
 
 class Shape:
@@ -12,8 +21,19 @@ class Shape:
     memory, and distances as rows (None: the default, 20 between any two)."""
 
     def __init__(self, sockets, cores, threads, node_cpus=('',), no_memory=(), distances=None):
-        self.smp = f'{sockets * cores * threads},sockets={sockets},cores={cores},threads={threads}'
+        self.cpus, self.threads = sockets * cores * threads, threads
+        self.smp = f'{self.cpus},sockets={sockets},cores={cores},threads={threads}'
         self.node_cpus, self.no_memory, self.distances = node_cpus, no_memory, distances
+
+    def node(self, cpu):
+        return next((node for node, cpus in enumerate(self.node_cpus) if cpu in numbers(cpus)), 0)
+
+    def memory(self, node):
+        """Where the pages of a node lie: there, or on the nearest node that has memory."""
+        if node not in self.no_memory:
+            return node
+        row = self.distances[node]
+        return min((n for n in range(len(row)) if n not in self.no_memory), key=lambda n: row[n])
 
     def arguments(self):
         with_memory = [n for n in range(len(self.node_cpus)) if n not in self.no_memory]
@@ -46,7 +66,7 @@ SHAPES = {
 
 # No 16-byte compare-and-swap: qemu 7.2 corrupts flags on it. KVM may be there and not work.
 X86 = ['qemu-system-x86_64', '-machine', 'q35', '-accel', 'tcg,thread=multi',
-       '-cpu', 'qemu64,-cx16,+rdtscp,+ssse3,+sse4.1,+sse4.2,+popcnt',
+       '-cpu', 'qemu64,vendor=GenuineIntel,-cx16,+rdtscp,+ssse3,+sse4.1,+sse4.2,+popcnt',
        '-device', 'isa-debug-exit,iobase=0xf4,iosize=0x04']
 ARM = ['qemu-system-aarch64', '-machine', 'virt', '-accel', 'tcg,thread=multi',
        '-cpu', 'cortex-a76']

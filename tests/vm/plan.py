@@ -1,11 +1,20 @@
 """What runs where: the boots, the cases of each, and what is left out and why."""
+import os
 import re
 
-SCHED = ('bufs', 'conf', 'depth', 'deque', 'faults', 'fd', 'feat', 'inbox', 'place', 'quota', 'runq',
-         'stack', 'stream', 'switch', 'task', 'timer', 'uring', 'wake')
-LIB = ('chan', 'checkpoint', 'co', 'errno', 'fair', 'file', 'fork', 'net', 'rt', 'stack', 'stall',
-       'sync', 'time')
-FAULT = ('completions', 'nth_call')
+from machine import SHAPES
+from places import Places
+
+TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+
+def names(folder):
+    """The unit tests of a folder."""
+    return sorted(name[:-len('_test.c')] for name in os.listdir(os.path.join(TESTS, folder))
+                  if name.endswith('_test.c'))
+
+
+SCHED, LIB, FAULT = names('sched'), names('lib'), names('fault')
 
 # (boots, test, reason). Boots as a regular expression for their names.
 LEFT_OUT = []
@@ -14,12 +23,12 @@ SLOW = 20  # time limits of single tests are so many times what the tests say
 
 
 class Plan:
-    """One boot: a machine, the programs it needs, and its job as lines of shell."""
+    """One boot: a machine, and a job as lines of shell made by functions of this plan."""
 
-    def __init__(self, name, arch, kernel, shape, *jobs, limit=240, full=False):
-        self.name, self.arch, self.kernel, self.shape = name, arch, kernel, shape
+    def __init__(self, name, arch, kernel, shape, *jobs, limit=240):
+        self.name, self.arch, self.kernel, self.shape, self.limit = name, arch, kernel, shape, limit
+        self.checks = {}  # case: a function of its output, which returns what is wrong
         self.job = ''.join(job(self) for job in jobs)
-        self.limit, self.full = limit, full
 
     def left_out(self):
         """[(suite::name, reason)]"""
@@ -28,6 +37,18 @@ class Plan:
 
 def run(name, limit, command):
     return f"run '{name}' {limit} {command}\n"
+
+
+def case(name, command, limit=60):
+    return lambda plan: run(name, limit, command)
+
+
+def places(command, **expected):
+    """`where` in a surrounding, and what must come of it: see places.py."""
+    def job(plan):
+        plan.checks[command] = Places(SHAPES[plan.shape], **expected).wrong
+        return run(command, 60, command)
+    return job
 
 
 def units(folder, names):
@@ -48,12 +69,53 @@ def stress(seconds):
 
 
 def skynet(leaves, workers):
-    return lambda plan: run(f'skynet on {workers} workers', 60, f'skynet {leaves} {workers}')
+    return case(f'skynet on {workers} workers', f'skynet {leaves} {workers}')
 
+
+SERVER = case('web server', 'serve')
 
 BOOTS = [
     Plan('6.1', 'amd64', '6.1', 'four nodes',
          units('sched', SCHED), units('lib', LIB), units('fault', FAULT), stress(4), skynet(100000, 8)),
     Plan('6.12', 'amd64', '6.12', 'four nodes',
-         units('sched', SCHED), units('lib', LIB), units('fault', ['completions']), stress(4), skynet(100000, 8)),
+         units('sched', SCHED), units('lib', LIB), units('fault', ['completions']), stress(4),
+         skynet(100000, 8)),
+    Plan('aarch64', 'arm64', '6.1', 'four nodes',
+         units('sched', SCHED), units('lib', LIB), units('fault', ['completions']), stress(4),
+         skynet(100000, 8), SERVER, places('where', workers=8, nodes=4)),
+    Plan('nodes', 'amd64', '6.12', 'four nodes',
+         places('where', workers=8, nodes=4),
+         places('where 2', workers=2, nodes=1),
+         places('where 20', workers=20, cpus='0-7', nodes=4),
+         places('numactl -N 1 where', cpus='2-3', workers=2),
+         places('numactl -N 1,3 where 2', cpus='2-3,6-7', workers=2, nodes=1),
+         places('numactl -C 2,5 where', cpus='2,5', workers=2),
+         places('numactl -m 2 where', workers=8, memory='2'),
+         places('numactl -N 0 -m 3 where', workers=2, cpus='0-1', memory='3'),
+         places('numactl -i 0,1 where', workers=8, memory='0-1'),
+         places('numactl -p 3 where', workers=8, memory='3'),
+         places('cpuset 2-5 0-3 where', workers=4, cpus='2-5', nodes=2),
+         places('cpuset 2-5 3 where', workers=4, cpus='2-5', memory='3'),
+         places('cpuset 6 1-2 where', workers=1, cpus='6', memory='1-2'),
+         places('offline 3 6 -- where', workers=6, cpus='0-2,4-5,7', nodes=4),
+         places('offline 2 3 -- where', workers=6, cpus='0-1,4-7', nodes=3),
+         SERVER),
+    Plan('siblings', 'amd64', '6.12', 'siblings',
+         places('where', workers=8, nodes=2),
+         places('where 2', workers=2, nodes=1, cores=2),
+         places('numactl -m 2 where', workers=8, memory='2'),
+         places('numactl -i 2,3 where', workers=8, memory='2-3'),
+         places('offline 1 3 -- where', workers=6, cpus='0,2,4-7', cores=4),
+         units('sched', ['place', 'stack']), units('lib', ['rt', 'co', 'net'])),
+    Plan('uneven', 'amd64', '6.1', 'uneven',
+         places('where', workers=8, nodes=4),
+         places('numactl -C 6,7 where', workers=2, cpus='6-7'),
+         places('numactl -C 6-7 -m 0 where', workers=2, cpus='6-7', memory='0'),
+         places('cpuset 6-7 1 where', workers=2, cpus='6-7', memory='1'),
+         units('sched', ['place', 'stack']), units('lib', ['rt', 'co', 'net'])),
+    Plan('one core', 'amd64', '6.12', 'one core',
+         places('where', workers=1, cpus='0'),
+         places('where 3', workers=3, cpus='0'),
+         units('sched', ['place', 'wake', 'uring', 'timer']),
+         units('lib', [name for name in LIB if name != 'stack']), stress(2), SERVER),
 ]
