@@ -34,17 +34,17 @@ class Archive:
     def __init__(self, where):
         self.where = os.path.abspath(where)
         self.apt_dir = os.path.join(self.where, 'apt')
-        self.fresh = False
+        self.fresh, self.trouble = False, ''
 
     def kernel(self, series, arch):
         """The path of the cloud kernel of a series ('6.1') for an architecture."""
         into = os.path.join(self.where, f'kernel-{series}-{arch}')
 
         def newest():
-            shown = self._apt('apt-cache', 'show', f'linux-image-cloud-{arch}:{arch}')
+            shown = self._apt('apt-cache', 'show', f'linux-image-cloud-{arch}:{arch}', check=False)
             found = re.search(rf'^Depends: (linux-image-{re.escape(series)}\.\S+)', shown, re.M)
             if not found:
-                raise Missing(f'no suite has a cloud kernel {series} for {arch}')
+                raise Missing(f'no cloud kernel {series} for {arch} in {", ".join(SUITES)}{self.trouble}')
             return found.group(1)
         self._unpack('kernel', newest, arch, into, './boot/vmlinuz-*')
         return glob.glob(into + '/boot/vmlinuz-*')[0]
@@ -63,7 +63,8 @@ class Archive:
         self._refresh()
         os.makedirs(into, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=into) as part:
-            self._apt('apt-get', '-q', 'download', f'{package()}:{arch}', cwd=part)
+            wanted = f'{package()}:{arch}'
+            self._apt('apt-get', '-q', 'download', wanted, cwd=part)
             deb, = glob.glob(part + '/*.deb')
             with subprocess.Popen(['dpkg-deb', '--fsys-tarfile', deb], stdout=subprocess.PIPE) as tar:
                 subprocess.run(['tar', '-x', '-C', into, '--no-same-owner', '--wildcards', *only],
@@ -81,23 +82,26 @@ class Archive:
         self._write('conf', CONF.format(self.apt_dir))
         self._write('sources.list', ''.join(
             f'deb [signed-by={KEYS}] {mirror()} {suite} main\n' for suite in SUITES))
-        self._apt('apt-get', '-q', 'update', '-o', 'APT::Update::Error-Mode=any')
+        try:
+            self._apt('apt-get', '-q', 'update', '-o', 'APT::Update::Error-Mode=any')
+        except Missing as e:  # of one suite, perhaps; what is not found will tell
+            self.trouble = f'; {e}'
         self.fresh = True
 
     def _write(self, name, text):
         with open(os.path.join(self.apt_dir, name), 'w', encoding='utf-8') as f:
             f.write(text)
 
-    def _apt(self, *command, cwd=None):
+    def _apt(self, *command, cwd=None, check=True):
         env = dict(os.environ, APT_CONFIG=os.path.join(self.apt_dir, 'conf'))
         try:
-            return subprocess.run(command, cwd=cwd, env=env, text=True, timeout=300, check=True,
+            return subprocess.run(command, cwd=cwd, env=env, text=True, timeout=300, check=check,
                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE).stdout
         except FileNotFoundError as e:
             raise Missing(f'{command[0]} is missing') from e
         except subprocess.SubprocessError as e:
             said = (getattr(e, 'stderr', '') or str(e)).strip().split('\n')[-1]
-            raise Missing(f'{" ".join(command[:3])}: {said}') from e
+            raise Missing(f'{" ".join(command[:3])}: {said}{self.trouble}') from e
 
 
 def mirror():
