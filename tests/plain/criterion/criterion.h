@@ -8,8 +8,7 @@
  * a forked child, and prints the lines that Criterion prints with --verbose. One test
  * program is one source file, so everything here is static.
  *
- *   --slow N            time limits are N times what the test says (default 3)
- *   --skip SUITE::NAME  leave this test out (repeatable); the caller tells why
+ *   --slow N   time limits are N times what the test says (default 3)
  */
 #ifndef WF_PLAIN_CRITERION_H
 #define WF_PLAIN_CRITERION_H
@@ -181,33 +180,14 @@ static bool cr_run(const struct cr_test *t)
 	return false;
 }
 
-static void cr_disable(const char *full_name)
-{
-	char name[256];
-	bool found = false;
-
-	for (struct cr_test *t = cr_tests; t; t = t->next) {
-		snprintf(name, sizeof(name), "%s::%s", t->suite, t->name);
-		if (strcmp(name, full_name) == 0)
-			t->disabled = found = true;
-	}
-	if (!found) {
-		fprintf(stderr, "--skip %s: no such test\n", full_name);
-		exit(2);
-	}
-}
-
 /* Options of Criterion are let pass. */
 int main(int argc, char **argv)
 {
 	bool good = true;
 
-	for (int i = 1; i + 1 < argc; i++) {
+	for (int i = 1; i + 1 < argc; i++)
 		if (strcmp(argv[i], "--slow") == 0)
 			cr_slow = atof(argv[++i]);
-		else if (strcmp(argv[i], "--skip") == 0)
-			cr_disable(argv[++i]);
-	}
 	for (const struct cr_test *t = cr_tests; t; t = t->next)
 		if (!t->disabled)
 			good &= cr_run(t);
