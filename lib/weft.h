@@ -10,6 +10,7 @@
 
 #include "weft/base.h"  /* what is true of every call */
 #include "weft/rt.h"    /* start and stop the runtime; options; counters */
+#include "weft/place.h" /* where workers run and their memory lies */
 #include "weft/co.h"    /* coroutines: spawn, join, cancel, pin */
 #include "weft/stack.h" /* what stacks cost: high-water marks, limits */
 #include "weft/time.h"  /* clock, sleep, deadline scopes */

@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/conf.h"
 #include "co/depth.h"
+#include "place/place.h"
 #include "ring/op.h"
 #include "run/waitq.h"
 
@@ -23,13 +24,23 @@ int wf_stop(void);
 const char *wf_start_error(void);
 
 /* spawn.c */
-enum { WF_SPAWN_PINNED = 1, WF_SPAWN_SPREAD = 2, WF_SPAWN_FORK = 4 };
+enum {
+	WF_SPAWN_PINNED = 1,
+	WF_SPAWN_BOUND = 2,
+	WF_SPAWN_FORK = 4,
+	WF_SPAWN_LATENCY = 8,
+	WF_SPAWN_BATCH = 16
+};
+
+enum wf_spawn_where { WF_SPAWN_HERE, WF_SPAWN_LEAST, WF_SPAWN_NODE, WF_SPAWN_ALL };
 
 struct wf_spawn {
 	const char *name;
 	size_t stack_size; /* 0: the default */
 	uint32_t flags;    /* WF_SPAWN_* */
-	int worker;        /* where to start; -1: the caller's */
+	int worker;        /* where to start, whatever the rest says; -1: by the rest */
+	enum wf_spawn_where where;
+	int node; /* only there; -1: anywhere */
 };
 
 int wf_spawn(int (*fn)(void *), void *arg, const struct wf_spawn *s, void **ret_handle);
@@ -39,6 +50,8 @@ int wf_cancel(void *handle);
 void *wf_self(void);
 const char *wf_name(void);
 int wf_set_name(const char *name);
+int wf_set_class(uint32_t flag); /* WF_SPAWN_LATENCY, WF_SPAWN_BATCH, or 0 */
+int wf_get_class(void);          /* the same */
 int wf_pin(void);
 int wf_unpin(void);
 
@@ -73,6 +86,9 @@ ssize_t wf_release(int fd, void *buf, size_t len);
 /* close.c */
 int wf_close(int fd);
 
+/* width.c */
+int wf_set_workers(unsigned n);
+
 /* monitor.c */
 enum wf_stall_kind { WF_STALL_HOG = 1, WF_STALL_BLOCKED = 2 };
 
@@ -94,11 +110,18 @@ const char *wf_stack_refused(void);
 
 /* stats.c */
 struct wf_totals {
-	uint64_t spawned, ended, switches, steals, wakes, remote_msgs, timers_fired;
+	uint64_t spawned, ended, switches, wakes, remote_msgs, timers_fired;
+	uint64_t steals_near, steals_node, steals_remote, runs_remote;
 	uint64_t enters, sqes, cqes, starved, overflows, trimmed;
 	uint64_t hogs, blocked, disk_sleeps, stall_faults, handed_over, spares;
+	uint64_t latency_runs, batch_runs, spins, spins_won;
+	uint64_t retired, moved;
 };
 int wf_totals(struct wf_totals *ret_totals);
+
+/* places.c */
+int wf_place_get(unsigned worker, struct wf_place *ret_place);
+int wf_place_text(char *buf, size_t size);
 int wf_n_workers(void);
 int wf_worker_id(void);
 int wf_feature(unsigned i, const char **ret_name, bool *ret_on, const char **ret_lost);

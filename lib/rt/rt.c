@@ -58,6 +58,9 @@ int weft_start(const struct weft_options *opt)
 	if (rc)
 		return rc;
 	struct wf_conf conf = {.workers = o.workers,
+			       .max_workers = o.max_workers,
+			       .adapt_ms = o.adapt_ms,
+			       .adapt_pressure = o.adapt_pressure,
 			       .stack_kib = o.stack_kib,
 			       .max_coroutines = o.max_coroutines,
 			       .stack_memory_mib = o.stack_memory_mib,
@@ -68,9 +71,12 @@ int weft_start(const struct weft_options *opt)
 			       .recv_buffer_bytes = o.recv_buffer_bytes,
 			       .readahead_bytes = o.readahead_bytes,
 			       .timer_slack_us = o.timer_slack_us,
+			       .spin_us = o.spin_us,
+			       .linger_us = o.linger_us,
 			       .faults = o.faults,
 			       .pin = o.pin,
 			       .disable = o.disable,
+			       .place = o.place,
 			       .stall_ms = o.stall_ms,
 			       .on_stall = {.fn = o.on_stall ? tell_stall : NULL,
 					    .user_fn = (void (*)(void))o.on_stall,
@@ -103,6 +109,11 @@ int weft_run(int (*fn)(void *arg), void *arg, const struct weft_options *opt)
 	return rc ? rc : stopped ? stopped : status;
 }
 
+int weft_set_workers(unsigned n)
+{
+	return wf_set_workers(n);
+}
+
 int weft_workers(void)
 {
 	return wf_n_workers();
@@ -131,7 +142,8 @@ int weft_stats(struct weft_stats *stats)
 				       .spawned = t.spawned,
 				       .ended = t.ended,
 				       .switches = t.switches,
-				       .steals = t.steals,
+				       .steals = t.steals_near + t.steals_node +
+						 t.steals_remote,
 				       .enters = t.enters,
 				       .sqes = t.sqes,
 				       .cqes = t.cqes,
@@ -146,7 +158,17 @@ int weft_stats(struct weft_stats *stats)
 				       .stall_faults = t.stall_faults,
 				       .handed_over = t.handed_over,
 				       .spares = t.spares,
-				       .trimmed = t.trimmed};
+				       .retired = t.retired,
+				       .moved = t.moved,
+				       .latency_runs = t.latency_runs,
+				       .batch_runs = t.batch_runs,
+				       .spins = t.spins,
+				       .spins_won = t.spins_won,
+				       .trimmed = t.trimmed,
+				       .steals_near = t.steals_near,
+				       .steals_node = t.steals_node,
+				       .steals_remote = t.steals_remote,
+				       .runs_remote = t.runs_remote};
 	size_t n = stats->size < sizeof(all) ? stats->size : sizeof(all);
 	memset((char *)stats + sizeof(size_t), 0, stats->size - sizeof(size_t));
 	memcpy(stats, &all, n);

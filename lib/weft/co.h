@@ -18,12 +18,45 @@ enum {
 	WEFT_CO_PINNED = 1 << 0, /* never leaves the worker that it starts on */
 	WEFT_CO_SPREAD = 1 << 1, /* starts on the next worker in turn: for one acceptor
 				    that feeds all workers */
+	WEFT_CO_BOUND = 1 << 3,  /* never leaves the NUMA node that it starts on: only
+				   workers of that node run it. A group of coroutines that
+				   share much is kept together so */
 	WEFT_CO_FORK = 1 << 2, /* for divide and conquer, where the caller joins it: runs
 				    when nothing else is ready, the youngest first, so that
 				    a tree of them is walked depth first and needs few
-				    stacks. Idle workers take the oldest. Not with the
-				    other two */
+				    stacks. Idle workers take the oldest. Not with other
+				    flags, nor with `place` or `node` */
 };
+
+/* Where a coroutine starts. Its stack lies on the node of that worker. */
+enum weft_co_place {
+	WEFT_CO_HERE = 0,     /* on the caller's worker; by plain threads: as ALL */
+	WEFT_CO_LEAST_LOADED, /* where the fewest wait and run, at a look at each queue:
+				   costs a cache miss for each worker */
+	WEFT_CO_NODE_IN_TURN, /* on the next worker of the caller's node; by plain threads
+				   without `node`: as ALL */
+	WEFT_CO_ALL_IN_TURN,  /* on the next of all workers, as with WEFT_CO_SPREAD */
+};
+
+/*
+ * Whose turn it is on a worker: latency first, then normal, then batch; but after 16 latency
+ * coroutines one of another class, and after 16 normal ones one of batch, so none starves. A
+ * runnable coroutine waits, besides what of its class came before it,
+ *
+ *   latency  for the present run to end, for one run of another class, and one more for each
+ *            16 latency ones before it. Completions, timers and messages are looked at after
+ *            every batch run, and while there is latency work after every 16 runs
+ *   normal   for 16 latency runs each, and one batch run for each 16 of its own
+ *   batch    for 16 normal runs each, and theirs
+ *
+ * A run ends when its coroutine parks, yields, or comes to a checkpoint 100 us after the last
+ * look: code of class batch that computes should call weft_checkpoint(). How a worker waits
+ * follows what it ran last: after latency it looks for completions for spin_us before it
+ * sleeps; after nothing but batch it sleeps for linger_us at least, if fewer than 16
+ * completions come (kernel 6.12); else until the first completion. Idle workers take over
+ * latency before normal before batch. Forks (WEFT_CO_FORK) are normal.
+ */
+enum weft_co_class { WEFT_CO_NORMAL = 0, WEFT_CO_LATENCY, WEFT_CO_BATCH };
 
 struct weft_co_attr {
 	size_t size;       /* sizeof(struct weft_co_attr) */
@@ -31,7 +64,11 @@ struct weft_co_attr {
 	size_t stack_size; /* bytes, rounded up to a power of two, 16 KiB to 8 MiB;
 			      0: the runtime's default */
 	uint32_t flags;    /* WEFT_CO_* */
-	int32_t worker;    /* where to start: 1 + index of the worker; 0: the caller's */
+	int32_t worker;    /* where to start: 1 + index of the worker; 0: see `place` */
+	uint32_t place;    /* enum weft_co_place; 0 when `worker` is set, or SPREAD */
+	int32_t node;      /* start on a worker of this NUMA node: 1 + its number; 0: any.
+			      HERE then means in turn, unless the caller's is one */
+	uint32_t service;  /* enum weft_co_class */
 };
 
 /*
@@ -41,7 +78,8 @@ struct weft_co_attr {
  *   -EAGAIN a limit that was set is reached: max_coroutines or stack_memory_mib
  *   -ENOMEM the kernel has no memory, or no mapping, for a stack: nothing is lost, and what
  *          ends makes room again. weft_stack_refusal() tells either in words.
- *   -ESHUTDOWN the runtime is stopping or not running      -EINVAL, -E2BIG bad attr
+ *   -ESHUTDOWN the runtime is stopping or not running      -E2BIG bad attr
+ *   -EINVAL bad attr, also: no such worker, or no worker on that node
  */
 WEFT_API int weft_spawn(int (*fn)(void *arg), void *arg, const struct weft_co_attr *attr,
 			struct weft_co **ret_co);
@@ -90,6 +128,11 @@ WEFT_API const char *weft_name(void);
 
 /* Rename the running coroutine; cut at 31 bytes. -EPERM in a plain thread. */
 WEFT_API int weft_set_name(const char *name);
+
+/* The class of the running coroutine, from its next turn on. -EPERM in a plain thread;
+ * -EINVAL no such class. weft_class() returns it. */
+WEFT_API int weft_set_class(enum weft_co_class service);
+WEFT_API int weft_class(void);
 
 /*
  * Between pin and unpin this coroutine stays on its worker: for code that depends on

@@ -51,10 +51,20 @@ struct weft_stall {
  * switches features off (WEFT_DISABLE). sched/base/conf.def is the table of them all.
  */
 struct weft_options {
-	size_t size;        /* sizeof(struct weft_options) */
-	unsigned workers;   /* WEFT_WORKERS: threads; 0: one per allowed core, at most
+	size_t size;          /* sizeof(struct weft_options) */
+	unsigned workers;     /* WEFT_WORKERS: threads; 0: one per allowed core, at most
 			       the CPU quota of the cgroup, rounded up */
-	unsigned stack_kib; /* WEFT_STACK_KIB: default stack of a coroutine; 64 */
+	unsigned max_workers; /* WEFT_MAX_WORKERS: as many as there may be later, see
+				 weft_set_workers(); 0: one per allowed core, but just
+				 `workers` where that is set */
+	int adapt_ms; /* WEFT_ADAPT_MS: how often to look whether cpuset, CPU quota or being
+			 throttled ask for more or fewer workers; -1: never; 0: every
+			 1000, unless `workers` is set. While all sleep nobody looks */
+	int adapt_pressure; /* WEFT_ADAPT_PRESSURE: then also retire a worker, down to half
+			       of the CPUs, while in more percent of the time somebody
+			       waits for a CPU (cpu.pressure, "some avg10"); -1, the
+			       default: do not */
+	unsigned stack_kib;      /* WEFT_STACK_KIB: default stack of a coroutine; 64 */
 	unsigned max_coroutines; /* WEFT_MAX_COROUTINES: spawn then gives -EAGAIN; up to a
 				    quarter may lie in pools of other workers; 4194304 */
 	unsigned stack_memory_mib; /* WEFT_STACK_MEMORY_MIB: limit on the stacks' address
@@ -72,15 +82,21 @@ struct weft_options {
 		timer_slack_us; /* WEFT_TIMER_SLACK_US: a worker with nothing to do sleeps
 				     so much longer than its nearest timer and then fires
 				     all that are due: fewer wake-ups; 0 */
-	int faults;             /* WEFT_FAULTS: 1 installs a SIGSEGV handler on alternate
+	int spin_us; /* WEFT_SPIN_US: after latency work a worker looks for completions so
+			  long before it sleeps, unless it shares its CPU; 50; -1: no */
+	int linger_us; /* WEFT_LINGER_US: after batch work it sleeps so long at least, if
+			  fewer than 16 completions come; 200; -1: no */
+	int faults;    /* WEFT_FAULTS: 1 installs a SIGSEGV handler on alternate
 				stacks that names a coroutine whose stack overflowed; -1 off */
-	int pin;                /* WEFT_PIN: -1 leaves workers unpinned; 1 or 0: pinned */
-	const char *disable;    /* WEFT_DISABLE: comma list of kernel features not to use
+	int pin;       /* WEFT_PIN: -1 leaves workers unpinned; 1 or 0: pinned */
+	const char *disable; /* WEFT_DISABLE: comma list of kernel features not to use
 				(names as weft_feature() lists them), or "all" */
 	int stall_ms; /* WEFT_STALL_MS: look out for stalls of that many ms; -1 off,
 				the default */
 	void (*on_stall)(const struct weft_stall *stall, void *arg); /* told of each */
 	void *stall_arg;
+	const char
+		*place; /* WEFT_PLACE: placement of workers by name, see weft/place.h */
 };
 
 /*
@@ -107,7 +123,21 @@ WEFT_API int weft_stop(void);
  */
 WEFT_API const char *weft_start_error(void);
 
-/* Number of workers, or -ESRCH. */
+/*
+ * Let there be n workers: threads that are started, or retire, at once. Of the slots that the
+ * placement made (max_workers; without it one for each allowed CPU, or just as many as
+ * `workers` said) the first n take work. A worker that retires gives away what is runnable,
+ * its timers, and all that waits in its ring and can be issued again elsewhere: idle
+ * receives, accepts, polls, reads and sends that nothing was done of. Running disk I/O and
+ * connects end where they are. What is pinned to it still runs there, and nothing else.
+ * Returns how many there are now: less than n if no more could be opened.
+ *   -EINVAL 0, or more than there are slots      -EBUSY another thread is changing it
+ *   -ESRCH not running      -ENOMEM none could be opened
+ * Anywhere; blocks the caller for a millisecond for each thread that is started.
+ */
+WEFT_API int weft_set_workers(unsigned n);
+
+/* Number of workers that take work, or -ESRCH. */
 WEFT_API int weft_workers(void);
 
 /* Index of the worker that runs the caller, or -EPERM outside a coroutine. Only a hint
@@ -141,6 +171,22 @@ struct weft_stats {
 	uint64_t handed_over;   /* coroutines taken from behind a stall */
 	uint64_t spares;        /* times that a spare worker was called */
 	uint64_t trimmed;       /* stacks of parked coroutines that were trimmed */
+
+	/* of `steals`, by how far they went */
+	uint64_t steals_near;   /* below one last-level cache */
+	uint64_t steals_node;   /* from another cache of the node */
+	uint64_t steals_remote; /* from another node */
+	uint64_t runs_remote; /* of `switches`, to coroutines whose stack lies on another
+				   node; an estimate: one is looked at for each look at the
+				   ring */
+
+	/* by class (weft/co.h) */
+	uint64_t latency_runs, batch_runs; /* of `switches`; without joiners that were
+					      switched to by who ended */
+	uint64_t spins, spins_won; /* instead of sleeping; in which something came */
+
+	uint64_t retired; /* times that a worker did */
+	uint64_t moved;   /* coroutines that it found runnable and gave away */
 };
 WEFT_API int weft_stats(struct weft_stats *stats);
 

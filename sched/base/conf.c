@@ -14,8 +14,18 @@ struct row {
 static const struct row rows[] = {
 #define WF_CONF(field, env, dflt, min, max, help)                                        \
 	{offsetof(struct wf_conf, field), #field, env, dflt, min, max},
+#define WF_CONF_TEXT(field, env, help)
 #include "conf.def"
 };
+
+static void fill_texts(struct wf_conf *conf)
+{
+#define WF_CONF(field, env, dflt, min, max, help)
+#define WF_CONF_TEXT(field, env, help)                                                   \
+	if (!conf->field)                                                                \
+		conf->field = getenv(env);
+#include "conf.def"
+}
 
 /* The number in an environment variable; 0 when unset, empty or not a number. */
 static int from_env(const struct row *row, long *ret_val, char *err, size_t err_size)
@@ -56,7 +66,6 @@ int wf_conf_fill(struct wf_conf *conf, char *err, size_t err_size)
 		if (rc)
 			return rc;
 	}
-	if (!conf->disable)
-		conf->disable = getenv("WEFT_DISABLE");
+	fill_texts(conf);
 	return 0;
 }

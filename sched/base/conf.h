@@ -16,8 +16,8 @@ struct wf_stall_sink {
 
 struct wf_conf {
 #define WF_CONF(field, env, dflt, min, max, help) long field;
+#define WF_CONF_TEXT(field, env, help)            const char *field;
 #include "conf.def"
-	const char *disable; /* WEFT_DISABLE */
 	struct wf_stall_sink on_stall;
 };
 

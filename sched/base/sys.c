@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <linux/futex.h>
+#include <numaif.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
@@ -42,6 +43,18 @@ static int real_mincore(void *addr, size_t len, unsigned char *resident)
 static int real_mprotect(void *addr, size_t len, int prot)
 {
 	return RESULT(mprotect(addr, len, prot));
+}
+
+static int real_get_mempolicy(int *mode, unsigned long *nodes, unsigned long max,
+			      void *addr, unsigned flags)
+{
+	return (int)RESULT(get_mempolicy(mode, nodes, max, addr, flags));
+}
+
+static int real_mbind(void *addr, size_t len, int mode, const unsigned long *nodes,
+		      unsigned long max)
+{
+	return (int)RESULT(mbind(addr, len, mode, nodes, max, 0));
 }
 
 static int real_ring_init(unsigned entries, struct io_uring *ring,

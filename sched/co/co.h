@@ -26,6 +26,9 @@
  *      wake-up is lost; holding lasts for one madvise(2).
  * CO1  seen: relaxed; each worker looks at those that it ran last. A stale value costs a
  *      trim too much or too little.
+ * BD1  bound: store_relaxed by the spawner, before it is known to anybody  <->  load_relaxed
+ *      by thieves of other nodes. It changes only between lives, so what a thief read of one
+ *      that it then got (RQ2) was true.
  * CN1  gen, dead: written by the recycler before the object is handed out again; a handle
  *      is checked against them under the rule that its owner has not yet given it up.
  *
@@ -66,8 +69,12 @@ enum wf_kick {
 };
 
 enum {
-	WF_CO_PINNED = 1, /* by attribute: for life */
-	WF_CO_PIN_ONE = 2,
+	WF_CO_PINNED = 1,  /* by attribute: for life */
+	WF_CO_BOUND = 2,   /* to a node, see `bound`: for life */
+	WF_CO_LATENCY = 4, /* its class; neither: normal */
+	WF_CO_BATCH = 8,
+	WF_CO_CLASS = WF_CO_LATENCY | WF_CO_BATCH,
+	WF_CO_PIN_ONE = 16,
 };
 
 /* What a coroutine was told when it was resumed without a result of its own. */
@@ -103,8 +110,9 @@ struct wf_co {
 	int32_t result;     /* set by the waker before it makes the coroutine runnable */
 	struct wf_worker *worker; /* WK1: runs it, or ran it last */
 	int saved_errno;
-	uint32_t stuck; /* owner only: WF_CO_PINNED, and twice the depth of weft_pin */
-	void *wait_obj; /* what it waits for, by kind; valid while parked */
+	uint32_t traits; /* owner only; 0: the plain one. WF_CO_*, and WF_CO_PIN_ONE for
+			    each weft_pin */
+	void *wait_obj;  /* what it waits for, by kind; valid while parked */
 	struct wf_scope *scope; /* owner only */
 
 	int (*fn)(void *arg); /* CN1 */
@@ -124,9 +132,11 @@ struct wf_co {
 	uint32_t abort_posted;   /* AM1: abort_msg is on its way */
 	uint32_t timer_posted;   /* AM1: timer_msg is on its way */
 
-	uint16_t gen;  /* CN1 */
-	uint8_t class; /* stack size */
-	uint8_t dead;  /* CN1: in a pool */
+	uint16_t gen;   /* CN1 */
+	uint8_t class;  /* stack size */
+	uint8_t dead;   /* CN1: in a pool */
+	uint8_t home;   /* index of the node that its stack lies on; fixed */
+	uint16_t bound; /* BD1: 1 + index of the node that it must not leave; 0: none */
 	unsigned valgrind_id;
 	struct wf_fiber fiber;
 	char name[32];

@@ -52,19 +52,25 @@ struct slab {
 	char *base;
 	size_t bytes;
 	uint32_t n_slots, n_used; /* lock; n_used only grows, and is read without it */
-	unsigned class;
+	unsigned class, home;
+};
+
+/* What there is for new coroutines on one home. */
+struct shelf {
+	struct wf_co *free[WF_STACK_CLASSES];   /* lock */
+	struct wf_co *cold[WF_STACK_CLASSES];   /* lock: free ones that were trimmed */
+	struct slab *filling[WF_STACK_CLASSES]; /* lock: the slab with unused slots */
 };
 
 static struct {
 	struct wf_spin lock;
 	struct slab slabs[MAX_SLABS]; /* lock; entries below n_slabs never change place */
 	uint32_t n_slabs;             /* SL1 */
-	struct wf_co *free[WF_STACK_CLASSES];   /* lock */
-	struct wf_co *cold[WF_STACK_CLASSES];   /* lock: free ones that were trimmed */
-	struct slab *filling[WF_STACK_CLASSES]; /* lock: the slab with unused slots */
-	unsigned long n_objects;                /* lock */
-	size_t n_bytes;                         /* lock: of their slots */
-	uint32_t refusal;                       /* SL2: enum refusal */
+	struct shelf shelf[WF_HOMES_MAX];
+	unsigned n_homes;
+	unsigned long n_objects; /* lock */
+	size_t n_bytes;          /* lock: of their slots */
+	uint32_t refusal;        /* SL2: enum refusal */
 	struct wf_stack_limits limits;
 } g;
 
@@ -106,6 +112,7 @@ void wf_stacks_init(const struct wf_stack_limits *limits)
 {
 	memset(&g, 0, sizeof(g));
 	g.limits = *limits;
+	g.n_homes = limits->plan ? limits->plan->n_homes : 1;
 	if (!g.limits.bytes)
 		g.limits.bytes = SIZE_MAX;
 	if (!g.limits.mappings)
@@ -165,10 +172,10 @@ static char *map_aligned(size_t bytes, size_t align)
 }
 
 /* lock held. Slabs double, so that few of them hold a million stacks. */
-static struct slab *slab_open(unsigned class)
+static struct slab *slab_open(unsigned home, unsigned class)
 {
 	size_t size = slot_bytes(class), bytes = SLAB_BYTES_MIN;
-	struct slab *last = g.filling[class];
+	struct slab *last = g.shelf[home].filling[class];
 
 	if (last)
 		bytes = last->bytes < SLAB_BYTES_MAX ? last->bytes * 2 : SLAB_BYTES_MAX;
@@ -179,13 +186,16 @@ static struct slab *slab_open(unsigned class)
 	char *base = map_aligned(bytes, size);
 	if (!base)
 		return NULL;
+	if (g.limits.plan) /* who touches it first may be on another node */
+		wf_mem_prefer(base, bytes, wf_plan_mem(g.limits.plan, home));
 	struct slab *s = &g.slabs[g.n_slabs];
 	*s = (struct slab){.base = base,
 			   .bytes = bytes,
 			   .n_slots = (uint32_t)(bytes / size),
-			   .class = class};
+			   .class = class,
+			   .home = home};
 	wf_atomic_store_release(&g.n_slabs, g.n_slabs + 1); /* SL1 */
-	g.filling[class] = s;
+	g.shelf[home].filling[class] = s;
 	return s;
 }
 
@@ -212,12 +222,12 @@ static enum refusal over_limit(unsigned class)
 }
 
 /* lock held. The guarded slot that the next object of that class goes into. */
-static enum refusal slot_guard(unsigned class, struct slab **ret_slab)
+static enum refusal slot_guard(unsigned home, unsigned class, struct slab **ret_slab)
 {
-	struct slab *s = g.filling[class];
+	struct slab *s = g.shelf[home].filling[class];
 
 	if (!s || s->n_used == s->n_slots)
-		s = slab_open(class);
+		s = slab_open(home, class);
 	*ret_slab = s;
 	if (s && !guard(s->base + (size_t)s->n_used * slot_bytes(class)))
 		return NONE;
@@ -225,20 +235,19 @@ static enum refusal slot_guard(unsigned class, struct slab **ret_slab)
 }
 
 /* lock held. Make an object in a slot never used before. */
-static int slot_open(unsigned class, struct wf_co **ret_co)
+static enum refusal slot_open(unsigned home, unsigned class, struct wf_co **ret_co)
 {
 	enum refusal why = over_limit(class);
 	struct slab *s = NULL;
 
 	if (!why)
-		why = slot_guard(class, &s);
-	if (why) {
-		wf_atomic_store_relaxed(&g.refusal, (uint32_t)why); /* SL2 relaxed */
-		return why == COROUTINES || why == BYTES ? -EAGAIN : -ENOMEM;
-	}
+		why = slot_guard(home, class, &s);
+	if (why)
+		return why;
 
 	struct wf_co *co = slot_object(s, s->n_used); /* fresh pages are zero */
 	co->class = (uint8_t) class;
+	co->home = (uint8_t)home;
 	co->dead = 1;
 	co->timer.owner = -1;
 	co->valgrind_id = wf_fiber_register_stack(
@@ -247,13 +256,14 @@ static int slot_open(unsigned class, struct wf_co **ret_co)
 	g.n_objects++;
 	g.n_bytes += slot_bytes(class);
 	*ret_co = co;
-	return 0;
+	return NONE;
 }
 
 /* lock held. A recycled one, or NULL. */
-static struct wf_co *pop(unsigned class)
+static struct wf_co *pop(unsigned home, unsigned class)
 {
-	struct wf_co **list = g.free[class] ? &g.free[class] : &g.cold[class],
+	struct shelf *sh = &g.shelf[home];
+	struct wf_co **list = sh->free[class] ? &sh->free[class] : &sh->cold[class],
 		     *co = *list;
 
 	if (co)
@@ -261,11 +271,23 @@ static struct wf_co *pop(unsigned class)
 	return co;
 }
 
-/* lock held. */
-static int take_one(unsigned class, struct wf_co **ret_co)
+static int refuse(enum refusal why)
 {
-	*ret_co = pop(class);
-	return *ret_co ? 0 : slot_open(class, ret_co);
+	wf_atomic_store_relaxed(&g.refusal, (uint32_t)why); /* SL2 relaxed */
+	return why == COROUTINES || why == BYTES ? -EAGAIN : -ENOMEM;
+}
+
+/* lock held. */
+static int take_one(unsigned home, unsigned class, struct wf_co **ret_co)
+{
+	enum refusal why = NONE;
+
+	*ret_co = pop(home, class);
+	if (!*ret_co)
+		why = slot_open(home, class, ret_co);
+	for (unsigned other = 0; !*ret_co && other < g.n_homes; other++)
+		*ret_co = pop(other, class);
+	return *ret_co ? 0 : refuse(why);
 }
 
 /* Move up to BATCH recycled objects into the pool, or make one. */
@@ -276,9 +298,9 @@ static int refill(struct wf_pool *pool, unsigned class)
 	wf_spin_lock(&g.lock);
 	unsigned most = pool->max / 2 < BATCH ? pool->max / 2 : BATCH;
 	for (unsigned n = 0; !n || n < most; n++) {
-		struct wf_co *co = pop(class);
+		struct wf_co *co = pop(pool->home, class);
 		if (!co && !n)
-			rc = slot_open(class, &co);
+			rc = take_one(pool->home, class, &co);
 		if (!co)
 			break;
 		co->next = pool->free[class];
@@ -292,20 +314,24 @@ static int refill(struct wf_pool *pool, unsigned class)
 /* lock held. */
 static void give_one(struct wf_co *co)
 {
-	co->next = g.free[co->class];
-	g.free[co->class] = co;
+	struct shelf *sh = &g.shelf[co->home];
+
+	co->next = sh->free[co->class];
+	sh->free[co->class] = co;
 }
 
 int wf_co_take_slow(struct wf_pool *pool, unsigned class, struct wf_co **ret_co)
 {
-	int rc;
+	if (!pool)
+		return wf_co_take_at(0, class, ret_co);
+	int rc = refill(pool, class);
+	return pool->free[class] ? wf_co_take(pool, class, ret_co) : rc;
+}
 
-	if (pool) {
-		rc = refill(pool, class);
-		return pool->free[class] ? wf_co_take(pool, class, ret_co) : rc;
-	}
+int wf_co_take_at(unsigned home, unsigned class, struct wf_co **ret_co)
+{
 	wf_spin_lock(&g.lock);
-	rc = take_one(class, ret_co);
+	int rc = take_one(home, class, ret_co);
 	wf_spin_unlock(&g.lock);
 	if (!rc)
 		wf_atomic_store_relaxed(&(*ret_co)->dead,
@@ -347,7 +373,7 @@ void wf_co_give_slow(struct wf_pool *pool, struct wf_co *co)
 	}
 	wf_spin_lock(&g.lock);
 	give_one(co);
-	if (pool)
+	if (pool && pool->n_free[co->class] >= pool->max)
 		give_from(pool, co->class, pool->max / 2);
 	wf_spin_unlock(&g.lock);
 }
@@ -369,15 +395,15 @@ void wf_stack_trim(struct wf_co *co, const void *used)
 }
 
 /* Up to `most` free ones of a class that were not trimmed, taken out. */
-static struct wf_co *take_warm(unsigned class, unsigned most, unsigned *ret_n)
+static struct wf_co *take_warm(struct wf_co **free, unsigned most, unsigned *ret_n)
 {
 	struct wf_co *first = NULL;
 	unsigned n = 0;
 
 	wf_spin_lock(&g.lock);
-	while (n < most && g.free[class]) {
-		struct wf_co *co = g.free[class];
-		g.free[class] = co->next;
+	while (n < most && *free) {
+		struct wf_co *co = *free;
+		*free = co->next;
 		co->next = first;
 		first = co;
 		n++;
@@ -391,9 +417,10 @@ static void give_cold(struct wf_co *co)
 {
 	wf_spin_lock(&g.lock);
 	while (co) {
-		struct wf_co *next = co->next;
-		co->next = g.cold[co->class];
-		g.cold[co->class] = co;
+		struct wf_co **cold = &g.shelf[co->home].cold[co->class],
+			     *next = co->next;
+		co->next = *cold;
+		*cold = co;
 		co = next;
 	}
 	wf_spin_unlock(&g.lock);
@@ -401,11 +428,14 @@ static void give_cold(struct wf_co *co)
 
 unsigned wf_stacks_trim_free(unsigned n)
 {
-	unsigned class = 0, got = 0;
+	const unsigned lists = g.n_homes * WF_STACK_CLASSES;
+	unsigned got = 0;
 	struct wf_co *first = NULL;
 
-	while (class < WF_STACK_CLASSES && !first)
-		first = take_warm(class ++, n, &got);
+	for (unsigned i = 0; i < lists && !first; i++)
+		first = take_warm(
+			&g.shelf[i / WF_STACK_CLASSES].free[i % WF_STACK_CLASSES], n,
+			&got);
 	for (struct wf_co *co = first; co; co = co->next)
 		give_back(co, co);
 	give_cold(first);

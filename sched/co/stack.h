@@ -12,6 +12,10 @@
  * mmap would fail too. Slots are never unmapped while the runtime lives. The colour moves
  * objects apart, so that ten thousand of them do not fight for the same cache sets.
  *
+ * Each slab belongs to a NUMA node that workers run on, its home; so do its objects for all
+ * their lives. Whoever ends one gives it back there; and only when a limit is reached does a
+ * node take what is free on another.
+ *
  * Only what a stack has touched is resident, but that stays so. Trimming gives back what
  * lies below the part in use: of parked coroutines by run/trim.c, of recycled ones here.
  */
@@ -20,6 +24,7 @@
 
 #include <stdint.h>
 
+#include "../place/place.h"
 #include "co.h"
 
 enum {
@@ -33,6 +38,7 @@ struct wf_pool {
 	struct wf_co *free[WF_STACK_CLASSES];
 	unsigned n_free[WF_STACK_CLASSES];
 	unsigned max; /* of each class; the rest goes to the common pool */
+	unsigned home;
 };
 
 struct wf_stack_limits {
@@ -41,6 +47,8 @@ struct wf_stack_limits {
 	unsigned long mappings; /* of this process, by the kernel; 0: look it up */
 	bool guard_install;     /* guards cost no mapping */
 	bool depths;            /* measure how deep stacks go; see depth.h */
+	const struct wf_plan
+		*plan; /* tells the homes; it outlives the stacks. NULL: one */
 };
 
 /* Called at runtime start and stop, with no coroutine alive. */
@@ -53,7 +61,7 @@ const char *wf_stack_refusal(void);
 /* The size class for a stack of `bytes`, or -EINVAL. */
 int wf_stack_class(size_t bytes);
 
-/* The general cases: pool empty, overfull, or NULL (plain threads). */
+/* The general cases: pool empty, overfull, of another node, or NULL (plain threads). */
 int wf_co_take_slow(struct wf_pool *pool, unsigned class, struct wf_co **ret_co);
 void wf_co_give_slow(struct wf_pool *pool, struct wf_co *co);
 
@@ -79,6 +87,9 @@ static inline int wf_co_take(struct wf_pool *pool, unsigned class, struct wf_co 
 	return 0;
 }
 
+/* The same from the common pool of a home. */
+int wf_co_take_at(unsigned home, unsigned class, struct wf_co **ret_co);
+
 /* Give one back. It must not run, and nothing may refer to it but stale words. */
 static inline void wf_co_give(struct wf_pool *pool, struct wf_co *co)
 {
@@ -86,7 +97,8 @@ static inline void wf_co_give(struct wf_pool *pool, struct wf_co *co)
 	wf_atomic_store_relaxed(&co->gen,
 				(uint16_t)(co->gen + 1)); /* CN1 relaxed: owner's */
 	wf_atomic_store_relaxed(&co->dead, (uint8_t)1);   /* CN1 relaxed: owner's */
-	if (wf_unlikely(!pool || pool->n_free[co->class] >= pool->max)) {
+	if (wf_unlikely(!pool || pool->n_free[co->class] >= pool->max ||
+			co->home != pool->home)) {
 		wf_co_give_slow(pool, co);
 		return;
 	}

@@ -30,11 +30,21 @@ int wf_totals(struct wf_totals *t)
 		SUM(spawned, w->count.spawned);
 		SUM(ended, w->count.ended);
 		SUM(switches, w->count.switches);
-		SUM(steals, w->count.steals);
+		SUM(steals_near, w->count.steals[WF_FAR_CORE]);
+		SUM(steals_near, w->count.steals[WF_FAR_CACHE]);
+		SUM(steals_node, w->count.steals[WF_FAR_NODE]);
+		SUM(steals_remote, w->count.steals[WF_FAR_REMOTE]);
+		SUM(runs_remote, w->count.runs_remote);
 		SUM(wakes, w->count.wakes);
 		SUM(remote_msgs, w->count.remote_msgs);
 		SUM(timers_fired, w->count.timers_fired);
 		SUM(trimmed, w->count.trimmed);
+		SUM(latency_runs, w->count.latency_runs);
+		SUM(batch_runs, w->count.batch_runs);
+		SUM(retired, w->count.retired);
+		SUM(moved, w->count.moved);
+		SUM(spins, w->count.spins);
+		SUM(spins_won, w->count.spins_won);
 		SUM(enters, w->ring.count.enters);
 		SUM(sqes, w->ring.count.sqes);
 		SUM(cqes, w->ring.count.cqes);
@@ -55,7 +65,8 @@ int wf_totals(struct wf_totals *t)
 
 int wf_n_workers(void)
 {
-	return up() ? (int)wf_rt.n_workers : -ESRCH;
+	return up() ? (int)wf_atomic_load_relaxed(&wf_rt.width)
+		    : -ESRCH; /* LW1 relaxed */
 }
 
 int wf_worker_id(void)

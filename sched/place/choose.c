@@ -1,274 +1,311 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which CPUs, when there are more than workers. Workers share queues and steal from each
- * other, so they are kept below one last-level cache. The order of the caches:
+ * Workers share queues and steal from each other, so they are kept close: below one
+ * last-level cache if they fit, on one node, on the nodes nearest to that. First the caches
+ * are put in order,
  *
- *   1. room for all workers before no room
- *   2. then the least busy (load.c)
- *   3. then by turn, a random number
+ *   1. by node, those nearest to the first cache's (or, near:DEVICE, to the device's) first
+ *   2. room for all workers before no room
+ *   3. then the least busy (load.c)
+ *   4. then by turn, a random number
  *
- * and caches on the first one's NUMA node before others, for workers that do not fit.
- * Inside a cache: a core of one's own before the sibling of one taken, then the less
- * busy CPU, then by turn.
+ * and in each cache a core of one's own comes before the sibling of one taken, then the less
+ * busy CPU, then by turn. That is the order of auto, core, llc, node and near. `compact` fills
+ * each core before it begins the next. `spread` goes round: over packages, nodes, caches,
+ * cores, and siblings last, each in the order above.
  *
- * Why by turn: many containers with two workers each start on one machine at once; no
- * load shows yet, and the lowest CPUs would get them all. The process id would do for
- * processes side by side, but in a container it is nearly always the same.
- *
- * hwloc takes milliseconds to load, so this is called only when there is a choice.
- * Without a usable topology the machine counts as one cache.
+ * Why by turn: many containers with two workers each start on one machine at once; no load
+ * shows yet, and the lowest CPUs would get them all. The process id would do for processes
+ * side by side, but in a container it is nearly always the same.
  */
-#include "place.h"
+#include "choose.h"
 
 #include <errno.h>
-#include <hwloc.h>
-#include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
-/* Order of caches and CPUs: the smallest key first. */
+enum { KEYS = 6 };
+
+/* Sorted by its keys, the first counts most. */
 struct ranked {
-	uint64_t key;
+	uint32_t key[KEYS];
 	unsigned index;
 };
 
-struct cache {
-	int node;
-	unsigned n_allowed;
-	unsigned n_busy, busy; /* the sum of busy over n_busy CPUs, allowed or not */
-	unsigned rank;
-};
-
-struct cand {
-	int cpu, node;
-	unsigned cache;   /* index in caches */
-	unsigned sibling; /* how many of its core come before it */
-	unsigned busy;
+/* A core, cache, node or package, in the order of the CPUs. */
+struct group {
+	bool seen;
+	unsigned rank; /* among its kind */
+	unsigned pos;  /* among those of its parent */
+	unsigned in;   /* how many of the level below it has seen */
 };
 
 struct choice {
-	hwloc_topology_t topo; /* NULL: none */
-	struct cand *cand;
-	unsigned n_cand;
-	struct cache *cache; /* one a PU at most; the last is "none" */
-	unsigned n_cache;
-	struct ranked *ranked; /* room for as many as cand */
-	uint8_t *busy;         /* by CPU number */
-	unsigned n_busy;
+	const struct wf_topo *t;
 	uint32_t turn;
+	unsigned n;
+	unsigned *index;        /* the caller's */
+	unsigned *sibling;      /* by place in index: how many of its core come before */
+	unsigned *n_candidates; /* by cache */
+	unsigned *cache_rank, *node_rank;
+	struct ranked *ranked;
+	struct group *core, *cache, *node, *package;
+	void *memory;
 };
 
-static int ranked_compare(const void *a, const void *b)
+static int compare(const void *a, const void *b)
 {
 	const struct ranked *x = a, *y = b;
 
-	return x->key < y->key ? -1 : x->key > y->key;
+	for (int i = 0; i < KEYS; i++)
+		if (x->key[i] != y->key[i])
+			return x->key[i] < y->key[i] ? -1 : 1;
+	return 0;
 }
 
-/* The place of i in a random order that turn picks (a 32-bit mixing function). */
-static uint32_t shuffled(uint32_t turn, unsigned i)
+static void sort(struct ranked *r, unsigned n)
 {
-	uint32_t x = turn + (uint32_t)i * 0x9e3779b9u;
+	qsort(r, n, sizeof(*r), compare);
+}
+
+/* What is put in order. One order must tell nothing of the others: else the first cache would
+ * always have the same first CPU. */
+enum kind { CPUS, CACHES, NODES };
+
+/* The place of the i-th of its kind in a random order that turn picks (a 32-bit mixing
+ * function). */
+static uint32_t shuffled(uint32_t turn, enum kind kind, unsigned i)
+{
+	uint32_t x = (turn ^ kind * 0x632be59bu) + i * 0x9e3779b9u;
 
 	x = (x ^ x >> 16) * 0x85ebca6bu;
 	x = (x ^ x >> 13) * 0xc2b2ae35u;
 	return x ^ x >> 16;
 }
 
-static hwloc_topology_t topo_load(void)
+static void *cut(char **memory, size_t bytes)
 {
-	hwloc_topology_t t;
+	void *p = *memory;
 
-	if (hwloc_topology_init(&t) < 0)
-		return NULL;
-	/* Never move this thread about to look at CPUs. */
-	hwloc_topology_set_flags(t, HWLOC_TOPOLOGY_FLAG_DONT_CHANGE_BINDING);
-	if (hwloc_topology_load(t) < 0) {
-		hwloc_topology_destroy(t);
-		return NULL;
-	}
-	return t;
+	*memory += (bytes + 15) & ~(size_t)15;
+	return p;
 }
 
-/* The largest cache above a CPU; its NUMA node where no caches are known (some VMs). */
-static hwloc_obj_t last_cache(hwloc_obj_t pu)
+/* All arrays in one piece. most: of any kind. */
+static int choice_init(struct choice *c)
 {
-	hwloc_obj_t found = NULL;
+	const struct wf_topo *t = c->t;
+	const unsigned sizes[] = {c->n, t->n_cores, t->n_caches, t->n_nodes,
+				  t->n_packages};
+	size_t most = 1;
 
-	for (hwloc_obj_t o = pu; o; o = o->parent)
-		if (hwloc_obj_type_is_cache(o->type))
-			found = o;
-	if (found)
-		return found;
-	for (found = pu; found->parent && !found->memory_first_child;
-	     found = found->parent)
-		;
-	return found;
-}
-
-static void choice_fini(struct choice *c)
-{
-	if (c->topo)
-		hwloc_topology_destroy(c->topo);
-	free(c->cand);
-	free(c->cache);
-	free(c->ranked);
-	free(c->busy);
-}
-
-/* One more than the highest CPU number there is. */
-static unsigned cpus_end(hwloc_topology_t topo, int highest_allowed)
-{
-	int last =
-		topo ? hwloc_bitmap_last(hwloc_topology_get_complete_cpuset(topo)) : -1;
-
-	return 1 + (unsigned)(last > highest_allowed ? last : highest_allowed);
-}
-
-static int choice_init(struct choice *c, const char *root, const int *cpu, unsigned n)
-{
-	c->topo = topo_load();
-	c->n_busy = cpus_end(c->topo, cpu[n - 1]);
-	c->n_cand = n;
-	c->cand = calloc(n, sizeof(*c->cand));
-	c->ranked = calloc(n + 1, sizeof(*c->ranked));
-	c->cache = calloc(n + 1, sizeof(*c->cache));
-	c->busy = calloc(c->n_busy, 1);
-	if (!c->cand || !c->ranked || !c->cache || !c->busy)
+	for (unsigned i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
+		most = sizes[i] > most ? sizes[i] : most;
+	char *m = c->memory =
+		calloc(most + 1, 4 * sizeof(unsigned) + 4 * sizeof(struct group) +
+					 sizeof(struct ranked) + 9 * 16);
+	if (!m)
 		return -ENOMEM;
-	wf_load_read(root, c->n_busy, c->busy);
-	for (unsigned i = 0; i < n; i++)
-		c->cand[i] =
-			(struct cand){.cpu = cpu[i], .node = -1, .busy = c->busy[cpu[i]]};
+	c->sibling = cut(&m, most * sizeof(unsigned));
+	c->n_candidates = cut(&m, most * sizeof(unsigned));
+	c->cache_rank = cut(&m, most * sizeof(unsigned));
+	c->node_rank = cut(&m, most * sizeof(unsigned));
+	c->core = cut(&m, most * sizeof(struct group));
+	c->cache = cut(&m, most * sizeof(struct group));
+	c->node = cut(&m, most * sizeof(struct group));
+	c->package = cut(&m, most * sizeof(struct group));
+	c->ranked = cut(&m, most * sizeof(struct ranked));
 	return 0;
 }
 
-/* How busy the CPUs below the cache are: it is shared with those we may not use, too. */
-static void cache_weigh(struct choice *c, struct cache *cache, hwloc_const_bitmap_t set)
+static const struct wf_topo_cpu *cpu_of(const struct choice *c, unsigned i)
 {
-	for (int i = hwloc_bitmap_first(set); i >= 0; i = hwloc_bitmap_next(set, i)) {
-		if ((unsigned)i >= c->n_busy)
-			break;
-		cache->busy += c->busy[i];
-		cache->n_busy++;
+	return &c->t->cpu[c->index[i]];
+}
+
+/* In random order, so that not always the same sibling is the first of its core. */
+static void count_siblings(struct choice *c)
+{
+	for (unsigned i = 0; i < c->n; i++)
+		c->ranked[i] =
+			(struct ranked){.key = {shuffled(c->turn, CPUS, i)}, .index = i};
+	sort(c->ranked, c->n);
+	for (unsigned i = 0; i < c->n; i++) {
+		unsigned at = c->ranked[i].index;
+
+		c->sibling[at] = c->core[cpu_of(c, at)->core].in++;
 	}
+	memset(c->core, 0, c->t->n_cores * sizeof(*c->core));
 }
 
-/* The index of the CPU's cache; userdata of the object is that index + 1. */
-static unsigned cache_of(struct choice *c, hwloc_obj_t pu)
-{
-	hwloc_obj_t o = last_cache(pu);
-
-	if (!o->userdata) {
-		cache_weigh(c, &c->cache[c->n_cache], o->complete_cpuset);
-		c->cache[c->n_cache].node =
-			pu->nodeset ? hwloc_bitmap_first(pu->nodeset) : -1;
-		o->userdata = (void *)(uintptr_t)++c->n_cache;
-	}
-	return (unsigned)(uintptr_t)o->userdata - 1;
-}
-
-/* How many CPUs of this one's core came before; userdata of the core counts. */
-static unsigned sibling_of(hwloc_obj_t pu)
-{
-	hwloc_obj_t core = pu->parent;
-
-	while (core && core->type != HWLOC_OBJ_CORE)
-		core = core->parent;
-	if (!core)
-		return 0;
-
-	uintptr_t n = (uintptr_t)core->userdata;
-
-	core->userdata = (void *)(n + 1);
-	return (unsigned)n;
-}
-
-static void cand_describe(struct choice *c, struct cand *cand)
-{
-	hwloc_obj_t pu = NULL;
-
-	if (c->topo)
-		pu = hwloc_get_pu_obj_by_os_index(c->topo, (unsigned)cand->cpu);
-	if (!pu) {
-		cand->cache = c->n_cand;
-		return;
-	}
-	cand->cache = cache_of(c, pu);
-	cand->sibling = sibling_of(pu);
-	cand->node = pu->nodeset ? hwloc_bitmap_first(pu->nodeset) : -1;
-	c->cache[cand->cache].n_allowed++;
-}
-
-/*
- * Fill in what the topology knows; CPUs that it does not know share one cache, the last.
- * In random order, so that not always the same sibling is the first of its core.
- */
-static void cands_describe(struct choice *c)
-{
-	for (unsigned i = 0; i < c->n_cand; i++)
-		c->ranked[i] = (struct ranked){.key = shuffled(c->turn, i), .index = i};
-	qsort(c->ranked, c->n_cand, sizeof(*c->ranked), ranked_compare);
-	for (unsigned i = 0; i < c->n_cand; i++)
-		cand_describe(c, &c->cand[c->ranked[i].index]);
-	c->cache[c->n_cand].rank = c->n_cand;
-}
-
-static unsigned mean_busy(const struct cache *cache)
+static uint32_t mean_busy(const struct wf_topo_cache *cache)
 {
 	return cache->n_busy ? cache->busy / cache->n_busy : 0;
 }
 
-static void caches_sort(struct choice *c, unsigned n_workers, int near)
+/* Nodes by their distance from one; the unknown last. */
+static void rank_nodes(struct choice *c, unsigned from)
 {
-	for (unsigned i = 0; i < c->n_cache; i++) {
-		const struct cache *cache = &c->cache[i];
-		uint64_t full = cache->n_allowed < n_workers;
-		uint64_t far = near >= 0 && cache->node != near;
+	const struct wf_topo *t = c->t;
 
-		c->ranked[i].index = i;
-		c->ranked[i].key = far << 63 | full << 62 |
-				   (uint64_t)mean_busy(cache) << 32 |
-				   shuffled(c->turn, i);
-	}
-	qsort(c->ranked, c->n_cache, sizeof(*c->ranked), ranked_compare);
-	for (unsigned i = 0; i < c->n_cache; i++)
-		c->cache[c->ranked[i].index].rank = i;
+	for (unsigned i = 0; i < t->n_nodes; i++)
+		c->ranked[i] = (struct ranked){.key = {i + 1 == t->n_nodes && i != from,
+						       wf_topo_far(t, from, i),
+						       shuffled(c->turn, NODES, i)},
+					       .index = i};
+	sort(c->ranked, t->n_nodes);
+	for (unsigned i = 0; i < t->n_nodes; i++)
+		c->node_rank[c->ranked[i].index] = i;
 }
 
-static void cands_sort(struct choice *c)
+/* Returns the first. */
+static unsigned rank_caches(struct choice *c, unsigned n_workers)
 {
-	for (unsigned i = 0; i < c->n_cand; i++) {
-		const struct cand *cand = &c->cand[i];
+	const struct wf_topo *t = c->t;
 
-		c->ranked[i].index = i;
-		c->ranked[i].key = (uint64_t)c->cache[cand->cache].rank << 44 |
-				   (uint64_t)(cand->sibling & 0xff) << 36 |
-				   (uint64_t)cand->busy << 32 | shuffled(c->turn, i);
+	for (unsigned i = 0; i < t->n_caches; i++) {
+		const struct wf_topo_cache *cache = &t->cache[i];
+
+		c->ranked[i] = (struct ranked){
+			.key = {i + 1 == t->n_caches || !c->n_candidates[i],
+				c->node_rank[cache->node], c->n_candidates[i] < n_workers,
+				mean_busy(cache), shuffled(c->turn, CACHES, i)},
+			.index = i};
 	}
-	qsort(c->ranked, c->n_cand, sizeof(*c->ranked), ranked_compare);
+	sort(c->ranked, t->n_caches);
+	for (unsigned i = 0; i < t->n_caches; i++)
+		c->cache_rank[c->ranked[i].index] = i;
+	return c->ranked[0].index;
 }
 
-int wf_place_choose(const char *root, const int *cpu, unsigned n_cpu, unsigned n,
-		    uint32_t turn, struct wf_place *place)
+static void order_caches(struct choice *c, const struct wf_wish *wish, unsigned n_workers)
 {
-	struct choice c = {.turn = turn};
-	int rc = choice_init(&c, root, cpu, n_cpu);
+	int anchor = wish->policy == WF_POLICY_NEAR ? wf_topo_node(c->t, wish->node) : -1;
 
-	if (rc < 0)
-		goto out;
-	cands_describe(&c);
-	if (c.n_cache) {
-		caches_sort(&c, n, -1);
-		/* The first stays the first: among its node's it has the smallest key. */
-		caches_sort(&c, n, c.cache[c.ranked[0].index].node);
+	for (unsigned i = 0; i < c->n; i++)
+		c->n_candidates[cpu_of(c, i)->cache]++;
+	if (anchor >= 0) {
+		rank_nodes(c, (unsigned)anchor);
+		rank_caches(c, n_workers);
+		return;
 	}
-	cands_sort(&c);
-	for (unsigned i = 0; i < n; i++) {
-		const struct cand *cand = &c.cand[c.ranked[i].index];
+	unsigned first = rank_caches(c, n_workers);
+	/* It stays the first: among its node's it has the smallest keys. */
+	rank_nodes(c, c->t->cache[first].node);
+	rank_caches(c, n_workers);
+}
 
-		place[i] = (struct wf_place){.cpu = cand->cpu, .node = cand->node};
+/* Put the caller's CPUs into the order of `ranked`. */
+static void reorder(struct choice *c)
+{
+	for (unsigned i = 0; i < c->n; i++)
+		c->ranked[i].key[0] = c->index[c->ranked[i].index],
+		c->ranked[i].key[1] = c->sibling[c->ranked[i].index];
+	for (unsigned i = 0; i < c->n; i++) {
+		c->index[i] = c->ranked[i].key[0];
+		c->sibling[i] = c->ranked[i].key[1];
 	}
-out:
-	choice_fini(&c);
-	return rc;
+}
+
+static void order_by_cache(struct choice *c)
+{
+	for (unsigned i = 0; i < c->n; i++) {
+		const struct wf_topo_cpu *cpu = cpu_of(c, i);
+
+		c->ranked[i] =
+			(struct ranked){.key = {c->cache_rank[cpu->cache], c->sibling[i],
+						cpu->busy, shuffled(c->turn, CPUS, i)},
+					.index = i};
+	}
+	sort(c->ranked, c->n);
+	reorder(c);
+}
+
+/* g is met in the order of CPUs, inside of parent. */
+static void meet(struct group *g, struct group *parent, unsigned *count)
+{
+	if (g->seen)
+		return;
+	g->seen = true;
+	g->rank = (*count)++;
+	g->pos = parent ? parent->in++ : g->rank;
+}
+
+static void group(struct choice *c)
+{
+	unsigned cores = 0, caches = 0, nodes = 0, packages = 0;
+
+	for (unsigned i = 0; i < c->n; i++) {
+		const struct wf_topo_cpu *cpu = cpu_of(c, i);
+
+		meet(&c->package[cpu->package], NULL, &packages);
+		meet(&c->node[cpu->node], &c->package[cpu->package], &nodes);
+		meet(&c->cache[cpu->cache], &c->node[cpu->node], &caches);
+		meet(&c->core[cpu->core], &c->cache[cpu->cache], &cores);
+	}
+}
+
+static void order_compact(struct choice *c)
+{
+	group(c);
+	for (unsigned i = 0; i < c->n; i++) {
+		const struct wf_topo_cpu *cpu = cpu_of(c, i);
+
+		c->ranked[i] =
+			(struct ranked){.key = {c->cache_rank[cpu->cache],
+						c->core[cpu->core].rank, c->sibling[i]},
+					.index = i};
+	}
+	sort(c->ranked, c->n);
+	reorder(c);
+}
+
+static void order_spread(struct choice *c)
+{
+	group(c);
+	for (unsigned i = 0; i < c->n; i++) {
+		const struct wf_topo_cpu *cpu = cpu_of(c, i);
+
+		c->ranked[i] = (struct ranked){
+			.key = {c->sibling[i], c->core[cpu->core].pos,
+				c->cache[cpu->cache].pos, c->node[cpu->node].pos,
+				c->package[cpu->package].pos, i},
+			.index = i};
+	}
+	sort(c->ranked, c->n);
+	reorder(c);
+}
+
+int wf_choose(const struct wf_topo *t, const struct wf_wish *wish, unsigned *index,
+	      unsigned n_index, unsigned n_workers, uint32_t turn)
+{
+	struct choice c = {.t = t, .turn = turn, .n = n_index, .index = index};
+
+	if (choice_init(&c))
+		return -ENOMEM;
+	count_siblings(&c);
+	order_caches(&c, wish, n_workers);
+	order_by_cache(&c);
+	if (wish->policy == WF_POLICY_COMPACT)
+		order_compact(&c);
+	else if (wish->policy == WF_POLICY_SPREAD)
+		order_spread(&c);
+	free(c.memory);
+	return 0;
+}
+
+int wf_choose_cores(const struct wf_topo *t, unsigned *index, unsigned n_index,
+		    uint32_t turn)
+{
+	struct choice c = {.t = t, .turn = turn, .n = n_index, .index = index};
+	unsigned n = 0;
+
+	if (choice_init(&c))
+		return -ENOMEM;
+	count_siblings(&c);
+	for (unsigned i = 0; i < n_index; i++)
+		if (c.sibling[i] == 0)
+			index[n++] = index[i];
+	free(c.memory);
+	return (int)n;
 }

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 /* Far above any kernel's CONFIG_NR_CPUS; bounds the search for the mask's size. */
@@ -58,19 +59,45 @@ int wf_cpuset_allowed(int **ret_cpu, unsigned *ret_n)
 
 int wf_place_pin_self(const struct wf_place *place)
 {
-	if (place->cpu < 0 || place->cpu >= MAX_CPUS)
-		return -EINVAL;
+	const int *cpu = place->mask ? place->mask : &place->cpu;
+	unsigned n = place->mask ? place->n_mask : 1;
+	int last = -1;
 
-	size_t size = CPU_ALLOC_SIZE(place->cpu + 1);
-	cpu_set_t *set = CPU_ALLOC(place->cpu + 1);
+	for (unsigned i = 0; i < n; i++) {
+		if (cpu[i] < 0 || cpu[i] >= MAX_CPUS)
+			return -EINVAL;
+		last = cpu[i] > last ? cpu[i] : last;
+	}
+
+	size_t size = CPU_ALLOC_SIZE(last + 1);
+	cpu_set_t *set = CPU_ALLOC(last + 1);
 
 	if (!set)
 		return -ENOMEM;
 	CPU_ZERO_S(size, set);
-	CPU_SET_S(place->cpu, size, set);
+	for (unsigned i = 0; i < n; i++)
+		CPU_SET_S(cpu[i], size, set);
 
 	int rc = sched_setaffinity(0, size, set) < 0 ? -errno : 0;
 
 	CPU_FREE(set);
 	return rc;
+}
+
+int wf_cpuset_online(const char *root, struct wf_cpulist *ret_list)
+{
+	char path[4096], line[4096];
+	const char *name = "/sys/devices/system/cpu/online";
+
+	*ret_list = (struct wf_cpulist){0};
+	if (snprintf(path, sizeof(path), "%s%s", root, name) >= (int)sizeof(path))
+		return 0;
+	FILE *f = fopen(path, "re");
+	if (!f)
+		return 0;
+	bool got = fgets(line, sizeof(line), f);
+	fclose(f);
+	int rc = got ? wf_cpulist_parse(line, ret_list) : 0;
+
+	return rc == -ENOMEM ? rc : 0;
 }

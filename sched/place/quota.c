@@ -107,8 +107,41 @@ static unsigned limit(unsigned milli, uint64_t quota, uint64_t period)
 	return milli == 0 || here < milli ? (unsigned)here : milli;
 }
 
+/* "nr_throttled 12", a line each. */
+static int stat_read(const char *root, const char *dir, struct wf_strain *s)
+{
+	char line[128];
+	unsigned long long n;
+	FILE *f;
+	int rc = file_open(root, dir, "cpu.stat", &f);
+
+	if (rc < 0 || !f)
+		return rc;
+	while (fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "nr_periods %llu", &n) == 1)
+			s->periods += n;
+		else if (sscanf(line, "nr_throttled %llu", &n) == 1)
+			s->throttled += n;
+	}
+	fclose(f);
+	return 0;
+}
+
+/* "some avg10=1.23 avg60=..." */
+static int pressure_read(const char *root, const char *dir, const char *name,
+			 struct wf_strain *s)
+{
+	char line[128];
+	double avg10;
+	int rc = line_read(root, dir, name, line, sizeof(line));
+
+	if (rc == 0 && sscanf(line, "some avg10=%lf", &avg10) == 1)
+		s->pressure = (unsigned)(avg10 + 0.5);
+	return rc;
+}
+
 /* Lower *milli by the limit of the one group that dir shows. */
-static int level_read(const char *root, const char *dir, bool v2, unsigned *milli)
+static int limit_read(const char *root, const char *dir, bool v2, unsigned *milli)
 {
 	char quota[64], period[64], *rest = quota;
 	int rc = line_read(root, dir, v2 ? "cpu.max" : "cpu.cfs_quota_us", quota,
@@ -129,6 +162,13 @@ static int level_read(const char *root, const char *dir, bool v2, unsigned *mill
 	return 0;
 }
 
+static int level_read(const char *root, const char *dir, bool v2, struct wf_strain *s)
+{
+	int rc = limit_read(root, dir, v2, &s->quota_milli);
+
+	return rc < 0 ? rc : stat_read(root, dir, s);
+}
+
 /* What of path lies below top: "/a/b/c" below "/a" is "/b/c". NULL: not below it. */
 static const char *path_below(const char *path, const char *top)
 {
@@ -142,7 +182,8 @@ static const char *path_below(const char *path, const char *top)
 }
 
 /* Read each level, the deepest first. */
-static int hierarchy_read(const struct hierarchy *h, const char *root, unsigned *milli)
+static int hierarchy_read(const struct hierarchy *h, const char *root,
+			  struct wf_strain *s)
 {
 	const char *below = path_below(h->path, h->top);
 	size_t base = strlen(h->mount);
@@ -154,8 +195,9 @@ static int hierarchy_read(const struct hierarchy *h, const char *root, unsigned 
 		below = "";
 	if (asprintf(&dir, "%s%s", h->mount, below) < 0)
 		return -ENOMEM;
-	for (;;) {
-		rc = level_read(root, dir, h->v2, milli);
+	rc = h->v2 ? pressure_read(root, dir, "cpu.pressure", s) : 0;
+	while (rc == 0) {
+		rc = level_read(root, dir, h->v2, s);
 		if (rc < 0 || strlen(dir) <= base)
 			break;
 		*strrchr(dir, '/') = '\0';
@@ -279,29 +321,41 @@ static int group_line(void *arg, char *line)
 	return h->path ? 0 : -ENOMEM;
 }
 
-static int hierarchy_limit(struct hierarchy *h, const char *root, unsigned *milli)
+static int hierarchy_strain(struct hierarchy *h, const char *root, struct wf_strain *s)
 {
 	if (!h->path)
 		return 0;
 
 	int rc = lines_each(root, "mountinfo", mount_line, h);
 
-	return rc < 0 || !h->mount ? rc : hierarchy_read(h, root, milli);
+	return rc < 0 || !h->mount ? rc : hierarchy_read(h, root, s);
+}
+
+int wf_strain_read(const char *root, struct wf_strain *ret_strain)
+{
+	struct groups g = {.v1.v2 = false, .v2.v2 = true};
+	struct wf_strain s = {0};
+	int rc = pressure_read(root, "/proc/pressure", "cpu", &s);
+
+	if (rc == 0)
+		rc = lines_each(root, "cgroup", group_line, &g);
+	if (rc == 0)
+		rc = hierarchy_strain(&g.v2, root, &s);
+	if (rc == 0)
+		rc = hierarchy_strain(&g.v1, root, &s);
+	if (rc == 0)
+		*ret_strain = s;
+	hierarchy_fini(&g.v1);
+	hierarchy_fini(&g.v2);
+	return rc;
 }
 
 int wf_quota_read(const char *root, unsigned *ret_milli)
 {
-	struct groups g = {.v1.v2 = false, .v2.v2 = true};
-	unsigned milli = 0;
-	int rc = lines_each(root, "cgroup", group_line, &g);
+	struct wf_strain s;
+	int rc = wf_strain_read(root, &s);
 
 	if (rc == 0)
-		rc = hierarchy_limit(&g.v2, root, &milli);
-	if (rc == 0)
-		rc = hierarchy_limit(&g.v1, root, &milli);
-	if (rc == 0)
-		*ret_milli = milli;
-	hierarchy_fini(&g.v1);
-	hierarchy_fini(&g.v2);
+		*ret_milli = s.quota_milli;
 	return rc;
 }

@@ -56,8 +56,10 @@ static bool try_setup(struct probe *p, enum wf_feat f)
 
 static bool try_features(struct probe *p, enum wf_feat f)
 {
-	(void)f;
-	return p->params.features & IORING_FEAT_CQE_SKIP;
+	const unsigned flag =
+		f == WF_FEAT_MIN_WAIT ? WF_FEAT_MIN_TIMEOUT : IORING_FEAT_CQE_SKIP;
+
+	return p->params.features & flag;
 }
 
 static bool try_opcode(struct probe *p, enum wf_feat f)

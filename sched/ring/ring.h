@@ -39,6 +39,9 @@ struct wf_ring {
 	int wake_fd; /* eventfd, or -1 */
 	bool wake_armed;
 	bool accepts_ahead; /* listeners may have streams; receives may if bufs are there */
+	uint32_t
+		linger_us; /* wait so long for many completions, then for one; 0: for one */
+	bool leaving;      /* its worker retires: streams that end are not armed again */
 	bool polite; /* under valgrind: wait in poll(2), since it stops all threads else */
 	struct wf_ring_counters count;
 };
@@ -60,6 +63,8 @@ struct wf_engine {
 	/* Submit what was prepared, wait up to wait_ns for a completion (0: do not),
 	 * reap. */
 	void (*poll)(struct wf_ring *r, uint64_t wait_ns);
+	/* Whether completions wait. Cheap. */
+	bool (*came)(const struct wf_ring *r);
 	/* Whether a poll without waiting would do anything. Cheap. */
 	bool (*busy)(const struct wf_ring *r);
 	/* Any thread: end `target`'s wait. from: the caller's own ring, or NULL. */

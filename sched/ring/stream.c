@@ -273,6 +273,8 @@ static void ended(struct wf_ring *r, struct wf_fd *f, int res)
 	ssize_t got = wf_stream_take(r, f, &f->what);
 	if (got != -EAGAIN)
 		wf_stream_wake(r, f, got);
+	else if (wf_unlikely(r->leaving))
+		wf_stream_wake(r, f, -EINTR); /* it tries again, at another ring */
 	else if (res == -ENOBUFS || !wf_stream_want(r, f))
 		send_away(r, f);
 }

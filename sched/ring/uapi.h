@@ -9,9 +9,12 @@
 #include <assert.h>
 #include <liburing.h>
 #include <stddef.h>
+#include <string.h>
 
+#define WF_FEAT_MIN_TIMEOUT       (1u << 15) /* 6.12: wait for many, or so long for one */
 #define WF_REGISTER_SEND_MSG_RING 31u /* 6.13: a message without a ring of one's own */
 
+static_assert(sizeof(struct io_uring_getevents_arg) == 24, "argument of enter");
 static_assert(sizeof(struct io_uring_sqe) == 64, "sqe layout");
 static_assert(offsetof(struct io_uring_sqe, off) == 8, "sqe layout");
 static_assert(offsetof(struct io_uring_sqe, addr) == 16, "sqe layout");
@@ -19,6 +22,12 @@ static_assert(offsetof(struct io_uring_sqe, len) == 24, "sqe layout");
 static_assert(offsetof(struct io_uring_sqe, user_data) == 32, "sqe layout");
 static_assert(offsetof(struct io_uring_sqe, buf_group) == 40, "sqe layout");
 static_assert(sizeof(struct io_uring_cqe) == 16, "cqe layout");
+
+/* Where old headers have padding. */
+static inline void wf_set_min_wait_us(struct io_uring_getevents_arg *arg, uint32_t us)
+{
+	memcpy((char *)arg + 12, &us, sizeof(us));
+}
 
 /*
  * user_data: a pointer with a kind in its low bits, and for streams the generation of the

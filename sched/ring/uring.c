@@ -24,7 +24,8 @@ enum {
 	CQ_FACTOR = 8,
 	MIN_ENTRIES = 8,
 	MIN_BUFS = 16,
-	PATIENCE = 100
+	PATIENCE = 100,
+	MANY = 16, /* completions, for who lingers */
 };
 
 static uint64_t stream_ud(const struct wf_fd *f)
@@ -205,14 +206,17 @@ static int submit_only(struct wf_ring *r)
 
 static int enter(struct wf_ring *r, unsigned wait, const struct __kernel_timespec *ts)
 {
+	const bool linger = wait && wf_unlikely(r->linger_us) && wf_has(WF_FEAT_MIN_WAIT);
 	struct io_uring_getevents_arg arg = {.ts = (uint64_t)(uintptr_t)ts};
 	unsigned submit = sq_pending(r), flags = r->enter_flags | IORING_ENTER_GETEVENTS;
 
+	if (linger)
+		wf_set_min_wait_us(&arg, r->linger_us);
 	publish_sqes(r);
 	wf_count(&r->count.enters, 1u);   /* statistics: relaxed */
 	wf_count(&r->count.sqes, submit); /* statistics: relaxed */
-	if (ts)
-		return wf_sys.ring_enter(r->enter_fd, submit, wait,
+	if (ts || linger)
+		return wf_sys.ring_enter(r->enter_fd, submit, linger ? MANY : wait,
 					 flags | IORING_ENTER_EXT_ARG, &arg, sizeof(arg));
 	return wf_sys.ring_enter(r->enter_fd, submit, wait, flags, NULL, 0);
 }
@@ -421,13 +425,18 @@ static unsigned reap(struct wf_ring *r)
 	return n;
 }
 
-static bool uring_busy(const struct wf_ring *r)
+static bool uring_came(const struct wf_ring *r)
 {
 	unsigned flags = IO_URING_READ_ONCE(*r->ur.sq.kflags);
 
-	return sq_pending(r) || (flags & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW)) ||
+	return (flags & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW)) ||
 	       *r->ur.cq.khead != io_uring_smp_load_acquire(r->ur.cq.ktail) ||
 	       wf_atomic_load_relaxed(&r->bufs.remote); /* BR1 relaxed: a glance */
+}
+
+static bool uring_busy(const struct wf_ring *r)
+{
+	return sq_pending(r) || uring_came(r);
 }
 
 /* valgrind lets other threads run while one is in poll(2), but not in io_uring_enter. */
@@ -529,6 +538,7 @@ const struct wf_engine wf_engine_uring = {
 	.stream_start = uring_stream_start,
 	.stream_cancel = uring_stream_cancel,
 	.poll = uring_poll,
+	.came = uring_came,
 	.busy = uring_busy,
 	.wake = uring_wake,
 };

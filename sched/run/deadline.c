@@ -18,6 +18,7 @@
 
 #include "../sched.h"
 #include "switch.h"
+#include "width.h"
 
 static void heap_add(struct wf_worker *w, struct wf_co *co, uint64_t due)
 {
@@ -34,19 +35,52 @@ static bool adopt(struct wf_worker *w, struct wf_co *co)
 	return wf_atomic_cas_seq(&co->timer.owner, &none, (int32_t)w->id); /* TM1 */
 }
 
-/* Another worker needs the timer earlier than our heap has it. */
+static void on_move(struct wf_worker *w, struct wf_msg *msg);
+
+/* Ask `to` to look at the timer, unless somebody has been asked already. */
+static void post_move(struct wf_worker *to, struct wf_co *co)
+{
+	if (wf_atomic_xchg_seq(&co->timer_posted, 1u)) /* AM1 (wake.c) */
+		return;
+	co->timer_msg.fn = on_move;
+	wf_send(to, &co->timer_msg);
+}
+
+/* Another worker needs the timer earlier than our heap has it; or its heap was given up and
+ * it is in none. */
 static void on_move(struct wf_worker *w, struct wf_msg *msg)
 {
 	struct wf_co *co = wf_container_of(msg, struct wf_co, timer_msg);
 
-	wf_atomic_store_seq(&co->timer_posted, 0u);                 /* AM1 (wake.c) */
-	if (wf_atomic_load_seq(&co->timer.owner) != (int32_t)w->id) /* TM1 */
-		return;
-	uint64_t due = wf_atomic_load_seq(&co->due); /* TM1 */
-	if (due >= co->timer.at)
-		return;
-	wf_timers_remove(&w->timers, &co->timer);
-	heap_add(w, co, due);
+	wf_atomic_store_seq(&co->timer_posted, 0u);           /* AM1 (wake.c) */
+	int32_t owner = wf_atomic_load_seq(&co->timer.owner); /* TM1 */
+	uint64_t due = wf_atomic_load_seq(&co->due);          /* TM1 */
+
+	if (owner == (int32_t)w->id) {
+		if (due >= co->timer.at)
+			return;
+		wf_timers_remove(&w->timers, &co->timer);
+		heap_add(w, co, due);
+	} else if (owner < 0 && due != WF_NEVER) {
+		if (w->off_duty)
+			post_move(wf_heir(w), co);
+		else if (adopt(w, co))
+			heap_add(w, co, due);
+	}
+}
+
+/* Who wanted it meanwhile earlier has asked us, or finds it in no heap (TM1). */
+void wf_timers_give(struct wf_worker *w)
+{
+	struct wf_timer *t;
+
+	while ((t = wf_timers_expire(&w->timers, WF_NEVER - 1))) {
+		struct wf_co *co = wf_container_of(t, struct wf_co, timer);
+
+		wf_atomic_store_seq(&co->timer.owner, -1);    /* TM1 */
+		if (wf_atomic_load_seq(&co->due) != WF_NEVER) /* TM1 */
+			post_move(wf_heir(w), co);
+	}
 }
 
 void wf_timer_arm(struct wf_worker *w, struct wf_co *co)
@@ -70,9 +104,8 @@ void wf_timer_arm(struct wf_worker *w, struct wf_co *co)
 		heap_add(w, co, due);
 	} else if (owner < 0) {
 		wf_timer_arm(w, co);
-	} else if (!wf_atomic_xchg_seq(&co->timer_posted, 1u)) { /* AM1 (wake.c) */
-		co->timer_msg.fn = on_move;
-		wf_send(wf_rt.workers[owner], &co->timer_msg);
+	} else {
+		post_move(wf_rt.workers[owner], co);
 	}
 }
 

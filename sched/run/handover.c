@@ -26,14 +26,14 @@ static void load_add(struct load *l, struct wf_co *co)
 	l->n++;
 }
 
-static void take_queue(struct wf_worker *from, struct load *l)
+static void take_queue(struct wf_runq *from, struct load *l)
 {
 	static struct wf_runq bag; /* the thief's: there is one monitor */
 	struct wf_co *co;
 	uint32_t n;
 
 	wf_runq_init(&bag, false);
-	while ((co = wf_runq_steal(&bag, &from->q, WF_RUNQ_SIZE / 2, &n))) {
+	while ((co = wf_runq_steal(&bag, from, WF_RUNQ_SIZE / 2, -1, &n))) {
 		load_add(l, co);
 		while ((co = wf_runq_pop_owner(&bag)))
 			load_add(l, co);
@@ -72,27 +72,39 @@ static bool is_free(const struct wf_worker *w)
 {
 	return wf_atomic_load_seq(&w->sleeping) ||      /* ID1 */
 	       (!wf_atomic_load_relaxed(&w->current) && /* CU1 relaxed: a look */
-		!wf_runq_len(&w->q) && !wf_deque_len(&w->forks));
+		!wf_queued(w));
 }
 
-static struct wf_worker *somebody_free(const struct wf_worker *from)
+/* The nearest. */
+static struct wf_worker *somebody_free(struct wf_worker *from)
 {
-	for (unsigned i = 0; i < wf_rt.n_workers; i++) {
-		struct wf_worker *w = wf_rt.workers[i];
+	struct wf_worker *post = wf_spare_post(from);
+	const struct wf_near *near = &post->near;
+	unsigned n = near->n_circles ? near->circle[near->n_circles - 1].end : 0;
 
-		if (w != from && is_free(w))
+	if (post != from && !wf_is_retired(post) && is_free(post))
+		return post;
+	for (unsigned i = 0; i < n; i++) {
+		struct wf_worker *w = wf_rt.workers[near->id[i]];
+
+		if (near->id[i] < wf_rt.n_workers && !wf_is_retired(w) && is_free(w))
 			return w;
 	}
 	return NULL;
 }
 
-static void deliver(struct load *l, struct wf_worker *to)
+/* Those that are bound to another node stay. Counted first: who runs may look at once. */
+static void deliver(struct load *l, struct wf_worker *to, struct wf_worker *from)
 {
 	struct wf_co *next;
 
 	for (struct wf_co *co = l->first; co; co = next) {
+		bool goes = to != from && wf_may_run(to, co);
+
 		next = co->next;
-		wf_ready_at(to, co);
+		if (goes)
+			wf_count(&wf_stalls.handed_over, 1u);
+		wf_ready_at(goes ? to : from, co);
 	}
 }
 
@@ -103,14 +115,13 @@ void wf_hand_over(struct wf_worker *from, bool with_spare)
 
 	if (!to && !with_spare)
 		return;
-	take_queue(from, &l);
+	for (unsigned i = 0; i < WF_CLASSES; i++)
+		take_queue(&from->lane[i].q, &l);
 	take_messages(from, &l);
 	take_fork(from, &l);
 	if (!l.n)
 		return;
 	if (!to)
 		to = wf_spare_call(from);
-	if (to)
-		wf_count(&wf_stalls.handed_over, l.n);
-	deliver(&l, to ? to : from);
+	deliver(&l, to ? to : from, from);
 }

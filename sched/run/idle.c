@@ -4,8 +4,8 @@
  *
  * A worker whose queue runs empty sleeps in its ring at once: the completions that will
  * make work for it come from there. Work is stolen only from a queue that its owner has not
- * emptied for WF_STALE_NS, since a coroutine whose bytes arrive on another ring costs both
- * workers. So that such a queue is noticed, one idle worker is the sentinel and looks every
+ * emptied for a while, since a coroutine whose bytes arrive on another ring costs both
+ * workers (steal.h). So that such a queue is noticed, one idle worker is the sentinel and looks every
  * millisecond while others are awake. It may be called away by work of its own: therefore
  * the other idle workers look now and then whether somebody is on watch (the relief). A
  * worker sleeps without a timeout only when all others sleep too, and nothing came while it
@@ -22,7 +22,9 @@
  *      called read (the worker). Who has work of its own by then passes the call on.
  *      model: tests/model/watch.pml, tests/model/relief.pml
  */
+#include "class.h"
 #include "monitor.h"
+#include "steal.h"
 #include "worker.h"
 
 void wf_send(struct wf_worker *to, struct wf_msg *msg)
@@ -40,58 +42,19 @@ void wf_send(struct wf_worker *to, struct wf_msg *msg)
 	to->ring.engine->wake(&to->ring, w ? &w->ring : NULL);
 }
 
-/* Wake one sleeping worker: it will look for work, and then keep watch. */
+/* Wake one sleeping worker, the nearest. */
 static void call_thief(struct wf_worker *w)
 {
-	wf_atomic_store_relaxed(&wf_rt.unwatched, 0u);    /* WA1 relaxed: we act on it */
-	for (unsigned i = 1; i <= wf_rt.n_workers; i++) { /* itself, if no spare: awake */
-		struct wf_worker *t = wf_rt.workers[(w->id + i) % wf_rt.n_workers];
-
-		if (!wf_atomic_load_seq(&t->sleeping)) /* ID1 */
-			continue;
-		wf_atomic_store_seq(&t->called, 1u);       /* WA1 */
-		if (!wf_atomic_xchg_seq(&t->sleeping, 0u)) /* ID1: one sender wakes */
-			continue;
-		wf_count(&w->count.wakes, 1u); /* statistics: relaxed */
-		t->ring.engine->wake(&t->ring, &w->ring);
-		return;
-	}
+	wf_atomic_store_relaxed(&wf_rt.unwatched, 0u); /* WA1 relaxed: we act on it */
+	wf_call_sleeper(w, w, WF_FAR_REMOTE);
 }
 
 /* Something was queued and nobody is on watch: call somebody, unless it is all there is
  * and runs next. */
 void wf_mind_queue(struct wf_worker *w)
 {
-	if (w->q.shared && (w->current || wf_runq_len(&w->q) > 1))
+	if (w->lane[WF_NORMAL].q.shared && (w->current || wf_queued(w) > 1))
 		call_thief(w);
-}
-
-static bool worth_stealing(const struct wf_worker *victim, uint64_t now)
-{
-	uint64_t since =
-		wf_atomic_load_relaxed(&victim->busy_since); /* ID2 relaxed: a hint */
-
-	return (wf_runq_len(&victim->q) || wf_deque_len(&victim->forks)) &&
-	       now > since + WF_STALE_NS;
-}
-
-static struct wf_co *steal(struct wf_worker *w)
-{
-	for (unsigned i = 1; i < wf_rt.n_slots; i++) {
-		struct wf_worker *v = wf_rt.workers[(w->id + i) % wf_rt.n_slots];
-		uint32_t n = 0;
-
-		if (!worth_stealing(v, w->now))
-			continue;
-		struct wf_co *co = wf_runq_steal(&w->q, &v->q, WF_RUNQ_SIZE / 2, &n);
-		if (!co && (co = wf_deque_steal(&v->forks)))
-			n = 1;
-		if (co) {
-			wf_count(&w->count.steals, n); /* statistics: relaxed */
-			return co;
-		}
-	}
-	return NULL;
 }
 
 static bool others_awake(const struct wf_worker *w)
@@ -103,11 +66,12 @@ static bool others_awake(const struct wf_worker *w)
 	return false;
 }
 
-/* Neither steals nor keeps watch: there is nobody else, or it is a spare, whose work is
- * brought to it. */
+/* Neither steals nor keeps watch: there is nobody else, it is retired, or it is a spare, whose
+ * work is brought to it. */
 static bool keeps_to_itself(const struct wf_worker *w)
 {
-	return wf_rt.n_workers == 1 || w->spare.post;
+	return wf_atomic_load_relaxed(&wf_rt.width) == 1 || /* LW1 relaxed: a hint */
+	       w->off_duty || w->spare.post;
 }
 
 /* No longer looking. */
@@ -213,10 +177,11 @@ struct wf_co *wf_idle(struct wf_worker *w)
 	if (w->timers.n || w->trim.period || !alone)
 		w->now = wf_clock_ns();
 	wf_trim_tick(w);
-	struct wf_co *co = alone ? NULL : steal(w);
+	struct wf_co *co = alone ? NULL : wf_steal(w);
 
-	if (co)
+	if (co || wf_class_spin(w))
 		return co;
+	wf_class_wait(w);
 	wf_atomic_store_seq(&w->sleeping, 1u); /* ID1 */
 	if (wf_inbox_empty(&w->inbox)) {       /* ID1 */
 		sleep_in_ring(w);

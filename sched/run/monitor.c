@@ -9,6 +9,7 @@
 #include "../base/sys.h"
 #include "../base/task.h"
 #include "../sched.h"
+#include "adapt.h"
 #include "handover.h"
 #include "spare.h"
 #include "trace.h"
@@ -30,7 +31,9 @@ struct wf_stall_counters wf_stalls;
 
 static struct {
 	pthread_t thread;
-	uint64_t period;
+	uint64_t period;     /* of looks for stalls; 0: none */
+	uint64_t adapts;     /* of looks at the width; 0: none */
+	uint64_t next_adapt; /* when */
 	struct watch *watch; /* one a slot */
 	char trace[TRACE_BYTES];
 } m;
@@ -179,7 +182,7 @@ static uint32_t state(void)
 
 static void nap(void)
 {
-	uint64_t until = wf_clock_ns() + m.period, now;
+	uint64_t until = m.period ? wf_clock_ns() + m.period : m.next_adapt, now;
 
 	while (state() == WF_MONITOR_TICKING && (now = wf_clock_ns()) < until) {
 		const struct timespec ts = {
@@ -223,12 +226,29 @@ void wf_monitor_wake(void)
 		wf_sys.futex_wake(&wf_rt.monitor, 1);
 }
 
+/* Returns whether there was nothing to watch. */
+static bool look_for_stalls(void)
+{
+	return m.period ? look_at_all() : all_sleep();
+}
+
+static void adapt(void)
+{
+	uint64_t now = wf_clock_ns();
+
+	if (!m.adapts || now < m.next_adapt)
+		return;
+	wf_adapt_look();
+	m.next_adapt = now + m.adapts;
+}
+
 static void *monitor_main(void *arg)
 {
 	pthread_setname_np(pthread_self(), "weft/monitor");
 	while (state() != WF_MONITOR_STOPPING) {
-		if (look_at_all())
+		if (look_for_stalls())
 			sleep_too();
+		adapt();
 		nap();
 	}
 	return arg;
@@ -250,13 +270,17 @@ int wf_monitor_open(void)
 {
 	wf_atomic_store_seq(&wf_rt.monitor, (uint32_t)WF_MONITOR_OFF); /* MN1 */
 	memset(&wf_stalls, 0, sizeof(wf_stalls));
-	if (wf_rt.conf.stall_ms <= 0)
+	const long stall_ms = wf_rt.conf.stall_ms;
+
+	m.period = stall_ms > 0 ? (uint64_t)stall_ms * 1000000 / 2 : 0;
+	m.adapts = wf_adapt_period_ns();
+	if (!m.period && !m.adapts)
 		return 0;
-	m.period = (uint64_t)wf_rt.conf.stall_ms * 1000000 / 2;
+	m.next_adapt = wf_clock_ns() + m.adapts;
+	wf_adapt_open();
 	m.watch = wf_sys.calloc(wf_rt.n_slots, sizeof(*m.watch));
 	if (!m.watch)
 		return -ENOMEM;
-	wf_spares_prepare();
 	int rc = wf_rt.conf.faults > 0 ? wf_trace_open() : 0;
 	wf_atomic_store_seq(&wf_rt.monitor, (uint32_t)WF_MONITOR_TICKING); /* MN1 */
 	if (!rc)

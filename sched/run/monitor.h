@@ -9,7 +9,7 @@
  *
  * A thread that used none and waits for a CPU is neither. Each is told once, and what waits
  * behind it is handed over (handover.c), for a blocked one to a spare worker if need be.
- * Without `stall_ms` there is no such thread. While all workers sleep it sleeps too.
+ * It also looks at the width (adapt.h). If neither is wanted there is no such thread. While all workers sleep it sleeps too.
  *
  * MN1  StoreLoad: monitor := ASLEEP, then look at all `sleeping` (the monitor)  <->  clear
  *      one's own `sleeping`, then look at monitor (a worker that wakes up). One of the two

@@ -19,7 +19,7 @@ void wf_publish_park(struct wf_worker *w, struct wf_co *co)
 
 static void publish_yield(struct wf_worker *w, struct wf_co *co)
 {
-	if (wf_likely(!co->stuck))
+	if (wf_likely(!co->traits))
 		wf_push(w, co);
 	else
 		wf_ready(w, co);

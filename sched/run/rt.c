@@ -20,11 +20,12 @@
 #include "../ring/stream.h"
 #include "../sched.h"
 #include "monitor.h"
+#include "recruit.h"
+#include "steal.h"
 
 struct wf_rt wf_rt;
 
 static struct {
-	struct wf_plan plan;
 	uint32_t n_up, n_good, n_out; /* RT3 */
 	int rc;                       /* RT3: the first worker's failure */
 	char error[256];
@@ -121,30 +122,44 @@ static void see_guests_out(void)
 /* Each worker may be blocked. Only slots: their threads and rings come when they are needed. */
 static unsigned spares_wanted(void)
 {
-	return wf_rt.conf.stall_ms > 0 ? g.plan.n_workers : 0;
+	return wf_rt.conf.stall_ms > 0 ? wf_rt.plan.n_workers : 0;
+}
+
+/* A worker, and behind it the numbers of all others (steal.c). */
+static size_t worker_bytes(void)
+{
+	return wf_pages(sizeof(struct wf_worker) + wf_rt.n_slots * sizeof(uint16_t));
 }
 
 static void worker_free(struct wf_worker *w)
 {
 	wf_timers_close(&w->timers);
-	wf_sys.munmap(w, wf_pages(sizeof(*w)));
+	wf_sys.munmap(w, worker_bytes());
 }
 
+/* On its node, though it is this thread that touches it first. Its ring, buffers and timers
+ * need no such care: its own thread does. */
 static struct wf_worker *worker_new(unsigned id)
 {
-	struct wf_worker *w = wf_sys.mmap(wf_pages(sizeof(*w)), PROT_READ | PROT_WRITE,
+	const struct wf_place *place = &wf_rt.plan.place[id % wf_rt.plan.n_workers];
+	struct wf_worker *w = wf_sys.mmap(worker_bytes(), PROT_READ | PROT_WRITE,
 					  MAP_PRIVATE | MAP_ANONYMOUS);
 
 	if (wf_sys_ptr_err(w))
 		return NULL;
+	wf_mem_prefer(w, worker_bytes(), wf_plan_mem(&wf_rt.plan, place->home));
 	if (wf_timers_open(&w->timers, (unsigned long)wf_rt.conf.max_coroutines)) {
 		worker_free(w);
 		return NULL;
 	}
 	w->id = id;
-	w->place = g.plan.place[id % g.plan.n_workers];
-	w->sleeping = id >= g.plan.n_workers; /* MN1: a spare, until it is called */
-	wf_runq_init(&w->q, wf_rt.n_slots > 1);
+	w->place = *place;
+	w->sleeping = id >= wf_rt.plan.n_start; /* MN1: until it is called */
+	w->retired = id >= wf_rt.plan.n_start;  /* LW1: the same */
+	w->allowed = !place->later;             /* LW3 */
+	for (unsigned i = 0; i < WF_CLASSES; i++)
+		wf_lane_init(&w->lane[i], wf_rt.n_slots > 1);
+	wf_steal_open(w);
 	return w;
 }
 
@@ -160,12 +175,13 @@ static void workers_free(void)
 
 static int workers_new(void)
 {
-	unsigned n = g.plan.n_workers + spares_wanted();
+	unsigned n = wf_rt.plan.n_workers + spares_wanted();
 
 	wf_rt.workers = wf_sys.calloc(n, sizeof(*wf_rt.workers));
 	if (!wf_rt.workers)
 		return -ENOMEM;
-	wf_rt.n_workers = g.plan.n_workers;
+	wf_rt.n_workers = wf_rt.plan.n_workers;
+	wf_rt.width = wf_rt.plan.n_start;
 	wf_rt.n_slots = n;
 	for (unsigned i = 0; i < n; i++) {
 		wf_rt.workers[i] = worker_new(i);
@@ -182,7 +198,7 @@ static int start_threads(void)
 
 	g.n_up = g.n_good = g.n_out = 0;
 	g.rc = 0;
-	while (n < wf_rt.n_workers && !rc) {
+	while (n < wf_rt.plan.n_start && !rc) {
 		struct wf_worker *w = wf_rt.workers[n];
 		rc = wf_sys.thread_create(&w->thread, NULL, wf_worker_main, w);
 		wf_atomic_store_release(&w->running, (uint32_t)!rc); /* RU1 */
@@ -217,7 +233,7 @@ static void release_all(void)
 {
 	workers_free();
 	wf_stacks_fini();
-	wf_plan_fini(&g.plan);
+	wf_plan_fini(&wf_rt.plan);
 	wf_faults_close();
 	wf_atomic_store_seq(&wf_rt.phase, (uint32_t)WF_STOPPED); /* RT1 */
 }
@@ -230,14 +246,20 @@ static int prepare(const struct wf_conf *conf)
 	if (!rc)
 		rc = wf_feat_probe(wf_rt.conf.disable, g.error, sizeof(g.error));
 	if (!rc)
-		rc = wf_plan_make((unsigned)wf_rt.conf.workers, &g.plan);
+		rc = wf_plan_make(
+			&(struct wf_plan_ask){.place = wf_rt.conf.place,
+					      .workers = (unsigned)wf_rt.conf.workers,
+					      .most = (unsigned)wf_rt.conf.max_workers,
+					      .loose = wf_rt.conf.pin < 0},
+			&wf_rt.plan, g.error, sizeof(g.error));
 	if (!rc)
-		wf_ring_fit(&wf_rt.conf, g.plan.n_workers + !!spares_wanted());
+		wf_ring_fit(&wf_rt.conf, wf_rt.plan.n_start + !!spares_wanted());
 	return rc;
 }
 
 static int open_threads(void)
 {
+	wf_recruit_prepare();
 	int rc = start_threads();
 
 	if (!rc)
@@ -253,7 +275,8 @@ static int open_all(void)
 		.coroutines = (unsigned long)wf_rt.conf.max_coroutines,
 		.bytes = (size_t)wf_rt.conf.stack_memory_mib << 20,
 		.guard_install = wf_has(WF_FEAT_GUARD_INSTALL),
-		.depths = wf_rt.conf.stack_stats > 0});
+		.depths = wf_rt.conf.stack_stats > 0,
+		.plan = &wf_rt.plan});
 	wf_rt.stack_class = wf_stack_class((size_t)wf_rt.conf.stack_kib * 1024);
 	int rc = workers_new();
 	if (!rc && wf_rt.conf.faults > 0)

@@ -49,8 +49,19 @@ struct wf_co *wf_runq_pop_slow(struct wf_runq *q)
 	return first;
 }
 
+/* What is read here of a coroutine that somebody else gets meanwhile is of no use, and does
+ * no harm: objects are type-stable. */
+static bool may_come(const struct wf_co *co, int home)
+{
+	if (home < 0)
+		return true;
+	unsigned bound = wf_atomic_load_relaxed(&co->bound); /* BD1 relaxed: the cas */
+
+	return !bound || bound == (unsigned)home + 1;
+}
+
 static struct wf_co *steal_ring(struct wf_runq *thief, struct wf_runq *victim,
-				uint32_t max, uint32_t *ret_n)
+				uint32_t max, int home, uint32_t *ret_n)
 {
 	uint32_t head = wf_atomic_load_acquire(&victim->head); /* RQ2 */
 
@@ -65,10 +76,16 @@ static struct wf_co *steal_ring(struct wf_runq *thief, struct wf_runq *victim,
 			return NULL;
 		struct wf_co *first = wf_atomic_load_relaxed(
 			&victim->slot[head % WF_RUNQ_SIZE]); /* RQ1 relaxed: after tail */
+		if (!may_come(first, home))
+			return NULL;
 		for (uint32_t i = 1; i < n; i++) {
 			struct wf_co *co = wf_atomic_load_relaxed(
 				&victim->slot[(head + i) %
 					      WF_RUNQ_SIZE]); /* RQ1 relaxed */
+			if (!may_come(co, home)) {
+				n = i;
+				break;
+			}
 			wf_atomic_store_relaxed(
 				&thief->slot[(mine + i - 1) % WF_RUNQ_SIZE],
 				co); /* RQ1 relaxed: tail, below */
@@ -81,14 +98,20 @@ static struct wf_co *steal_ring(struct wf_runq *thief, struct wf_runq *victim,
 	}
 }
 
+/* over_lock held. */
+static struct wf_co *over_take(struct wf_runq *q, int home)
+{
+	return q->over_first && may_come(q->over_first, home) ? over_pop(q) : NULL;
+}
+
 static struct wf_co *steal_over(struct wf_runq *thief, struct wf_runq *victim,
-				uint32_t max, uint32_t *ret_n)
+				uint32_t max, int home, uint32_t *ret_n)
 {
 	uint32_t n = 0, mine = thief->tail;
 
 	wf_spin_lock(&victim->over_lock);
-	struct wf_co *first = over_pop(victim), *co;
-	for (; first && n + 1 < max && (co = over_pop(victim)); n++)
+	struct wf_co *first = over_take(victim, home), *co;
+	for (; first && n + 1 < max && (co = over_take(victim, home)); n++)
 		wf_atomic_store_relaxed(&thief->slot[(mine + n) % WF_RUNQ_SIZE],
 					co); /* RQ1 relaxed: tail, below */
 	wf_spin_unlock(&victim->over_lock);
@@ -100,15 +123,15 @@ static struct wf_co *steal_over(struct wf_runq *thief, struct wf_runq *victim,
 }
 
 struct wf_co *wf_runq_steal(struct wf_runq *thief, struct wf_runq *victim, uint32_t max,
-			    uint32_t *ret_n)
+			    int home, uint32_t *ret_n)
 {
 	wf_assert(thief->tail ==
 		  wf_atomic_load_relaxed(&thief->head)); /* RQ2 relaxed: own */
 	if (max > WF_RUNQ_SIZE / 2)
 		max = WF_RUNQ_SIZE / 2;
-	struct wf_co *co = steal_ring(thief, victim, max, ret_n);
+	struct wf_co *co = steal_ring(thief, victim, max, home, ret_n);
 
 	if (!co && wf_atomic_load_relaxed(&victim->n_over)) /* RQ3 relaxed: re-checked */
-		co = steal_over(thief, victim, max, ret_n);
+		co = steal_over(thief, victim, max, home, ret_n);
 	return co;
 }

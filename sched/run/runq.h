@@ -87,8 +87,9 @@ static inline struct wf_co *wf_runq_pop_owner(struct wf_runq *q)
 
 /* Move up to half of the victim's coroutines, at most `max`, to the thief's queue;
  * returns one more to run now, or NULL. *ret_n counts all. The thief's ring must be
- * empty. */
+ * empty. home: the thief's, it takes only what comes before the first that is bound to
+ * another (BD1); -1: all. */
 struct wf_co *wf_runq_steal(struct wf_runq *thief, struct wf_runq *victim, uint32_t max,
-			    uint32_t *ret_n);
+			    int home, uint32_t *ret_n);
 
 #endif

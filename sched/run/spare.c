@@ -1,30 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "spare.h"
 
-#include <signal.h>
-
-#include "../base/sys.h"
 #include "monitor.h"
-#include "rt.h"
-
-enum { CLOSED, OPENING, OPEN };
-
-static sigset_t mask;
-
-void wf_spares_prepare(void)
-{
-	pthread_sigmask(SIG_SETMASK, NULL, &mask);
-}
+#include "recruit.h"
 
 /* The spare. */
-
-static void hand_home(struct wf_worker *w)
-{
-	struct wf_co *co;
-
-	while ((co = wf_runq_pop_owner(&w->q)) || (co = wf_deque_pop(&w->forks)))
-		wf_ready_at(w->spare.post, co);
-}
 
 static void on_wish(struct wf_worker *w, struct wf_msg *msg)
 {
@@ -34,62 +14,27 @@ static void on_wish(struct wf_worker *w, struct wf_msg *msg)
 	wf_atomic_store_seq(&s->posted, 0u);                     /* SR1 */
 	struct wf_worker *post = wf_atomic_load_seq(&s->wanted); /* SR1 */
 
-	s->off_duty = !post;
-	if (!post)
+	w->off_duty = !post;
+	if (!post) {
+		w->special = true;
 		return;
-	s->post = post;
+	}
+	wf_atomic_store_relaxed(&s->post, post); /* SR3 relaxed */
+	if (w->pool.home != post->place.home) {
+		wf_pool_drain(&w->pool);
+		w->pool.home = post->place.home;
+	}
 	if (wf_rt.conf.pin >= 0)
 		wf_place_pin_self(&post->place); /* elsewhere it serves too */
-}
-
-static void serve(struct wf_worker *w)
-{
-	while (wf_atomic_load_acquire(&wf_rt.phase) != WF_EXITING) { /* RT1 */
-		if (w->spare.off_duty)
-			hand_home(w);
-		if (w->spare.off_duty && !w->pinned_first)
-			wf_worker_gather(w);
-		else
-			wf_worker_round(w);
-	}
-}
-
-static void *spare_main(void *arg)
-{
-	struct wf_worker *w = arg;
-
-	pthread_sigmask(SIG_SETMASK, &mask, NULL);
-	int rc = wf_worker_open(w);
-
-	if (!rc)
-		wf_rt_worker_up(0);
-	wf_atomic_store_seq(&w->spare.opening, rc ? CLOSED : OPEN); /* SR2 */
-	wf_sys.futex_wake(&w->spare.opening, 1);
-	if (!rc) {
-		serve(w);
-		wf_worker_close(w);
-	}
-	wf_worker_leave();
-	return NULL;
 }
 
 /* The monitor. */
 
 static bool open_spare(struct wf_worker *w, struct wf_worker *post)
 {
-	uint32_t state;
-
 	w->place = post->place;
-	w->spare.post = post;
-	wf_atomic_store_seq(&w->spare.opening, OPENING); /* SR2 */
-	if (wf_sys.thread_create(&w->thread, NULL, spare_main, w))
-		return false;
-	while ((state = wf_atomic_load_seq(&w->spare.opening)) == OPENING) /* SR2 */
-		wf_sys.futex_wait(&w->spare.opening, OPENING, NULL);
-	if (state == CLOSED)
-		pthread_join(w->thread, NULL);
-	wf_atomic_store_release(&w->running, (uint32_t)(state == OPEN)); /* RU1 */
-	return state == OPEN;
+	wf_atomic_store_relaxed(&w->spare.post, post); /* SR3 relaxed: not begun */
+	return wf_recruit(w);
 }
 
 static void wish(struct wf_worker *w, struct wf_worker *post)

@@ -12,16 +12,14 @@
  * SR1  posted: xchg_seq to 1 by the monitor after it stored what is `wanted`, who finds 0
  *      sends msg  <->  store_seq of 0 by the spare, before it reads `wanted`. A wish that
  *      comes too late for that look sends anew.
- * SR2  opening: store_seq of the outcome by the spare, when its ring is open or its thread
- *      about to end  <->  load_seq by the monitor, which waits for it.
+ * SR3  post: store_relaxed by the spare, or before its thread begins  <->  load_relaxed by
+ *      anybody, to choose where to send. A stale one costs a hop: what must not run at the
+ *      receiver's post it sends on.
  */
 #ifndef WF_RUN_SPARE_H
 #define WF_RUN_SPARE_H
 
 #include "worker.h"
-
-/* By the thread that starts the runtime: spares get its signal mask. */
-void wf_spares_prepare(void);
 
 /* The spare that stands in for `blocked`, called if need be. NULL: there is none left, or no
  * memory or thread for it. */

@@ -23,6 +23,7 @@
 #include "../sched.h"
 #include "rt.h"
 #include "switch.h"
+#include "target.h"
 
 /* A plain thread that waits for a coroutine's end; its address with bit 0 is the joiner.
  */
@@ -88,9 +89,10 @@ static struct wf_co *claim_joiner(struct wf_worker *w, struct wf_co *co)
 	    !wf_co_claim(joiner, co->joiner_word)) /* PK1 */
 		return NULL;
 	joiner->result = 0;
-	if (wf_likely(!joiner->stuck) || joiner->worker == w)
+	if (wf_likely(!joiner->traits) ||
+	    (joiner->worker == w && !(joiner->traits & WF_CO_CLASS)))
 		return joiner;
-	/* Pinned elsewhere. It may look at co before we have left its stack: it will find
+	/* Pinned elsewhere, or it is not its turn. It may look at co before we have left its stack: it will find
 	 * join_lock held until then. */
 	wf_ready(w, joiner);
 	return NULL;
@@ -150,7 +152,8 @@ static void init(struct wf_co *co, int (*fn)(void *), void *arg, bool detached)
 	wf_atomic_store_relaxed(&co->kick,
 				0u); /* PK2 relaxed: not yet known to anybody */
 	co->saved_errno = 0;
-	co->stuck = 0;
+	co->traits = 0;
+	wf_atomic_store_relaxed(&co->bound, (uint16_t)0); /* BD1 relaxed: not yet known */
 	co->scope = NULL;
 	wf_atomic_store_relaxed(&co->fn, fn); /* CN1 relaxed: for reports */
 	co->arg = arg;
@@ -162,24 +165,25 @@ static void init(struct wf_co *co, int (*fn)(void *), void *arg, bool detached)
 	co->sp = wf_ctx_make(wf_stack_top(co), wf_co_main, co);
 }
 
-static struct wf_worker *choose(struct wf_worker *w, const struct wf_spawn *s)
+static uint32_t class_trait(uint32_t flags)
 {
-	if (s->worker >= 0)
-		return wf_rt.workers[s->worker];
-	if (w && !(s->flags & WF_SPAWN_SPREAD))
-		return s->flags & WF_SPAWN_PINNED ? wf_worker_post(w) : w;
-	unsigned *turn = w ? &w->spread_next : &wf_rt.spread;
-
-	return wf_rt.workers[wf_atomic_add_relaxed(turn, 1u) %
-			     wf_rt.n_workers]; /* RT2 relaxed */
+	return flags & WF_SPAWN_LATENCY ? WF_CO_LATENCY
+	       : flags & WF_SPAWN_BATCH ? WF_CO_BATCH
+					: 0;
 }
 
-static void place(struct wf_worker *w, struct wf_co *co, const struct wf_spawn *s)
+/* Make it runnable on target, as its attributes say. */
+static void place(struct wf_worker *w, struct wf_co *co, const struct wf_spawn *s,
+		  struct wf_worker *target)
 {
-	struct wf_worker *target = choose(w, s);
-
 	set_name(co, s->name);
-	co->stuck = s->flags & WF_SPAWN_PINNED ? WF_CO_PINNED : 0;
+	co->traits =
+		(s->flags & WF_SPAWN_PINNED ? WF_CO_PINNED : 0u) | class_trait(s->flags);
+	if (s->flags & WF_SPAWN_BOUND) {
+		co->traits |= WF_CO_BOUND;
+		wf_atomic_store_relaxed(&co->bound, /* BD1 relaxed: not yet known */
+					(uint16_t)(wf_worker_home(target) + 1));
+	}
 	wf_atomic_store_relaxed(&co->worker, target); /* WK1 relaxed: not yet known */
 	if (s->flags & WF_SPAWN_FORK && target == w)
 		wf_push_fork(w, co);
@@ -191,7 +195,7 @@ static int class_of(const struct wf_spawn *s)
 {
 	if (wf_likely(!s))
 		return wf_rt.stack_class;
-	if (s->worker >= (int)wf_rt.n_workers)
+	if (wf_target_check(s))
 		return -EINVAL;
 	return s->stack_size ? wf_stack_class(s->stack_size) : wf_rt.stack_class;
 }
@@ -199,6 +203,16 @@ static int class_of(const struct wf_spawn *s)
 static int not_up(void)
 {
 	return wf_atomic_load_acquire(&wf_rt.forked) ? -EOWNERDEAD : -ESHUTDOWN; /* RT1 */
+}
+
+/* For another worker: with a stack of its node. */
+static int take_for(struct wf_worker *w, struct wf_worker *target, unsigned class,
+		    struct wf_co **ret_co)
+{
+	unsigned home = wf_worker_home(target);
+
+	return home == w->pool.home ? wf_co_take(&w->pool, class, ret_co)
+				    : wf_co_take_at(home, class, ret_co);
 }
 
 /* On a worker. */
@@ -210,7 +224,9 @@ static int spawn_here(struct wf_worker *w, int (*fn)(void *), void *arg,
 
 	if (wf_unlikely(class < 0))
 		return class;
-	int rc = wf_co_take(&w->pool, (unsigned)class, &co);
+	struct wf_worker *target = s ? wf_target(w, s) : w;
+	int rc = wf_likely(target == w) ? wf_co_take(&w->pool, (unsigned)class, &co)
+					: take_for(w, target, (unsigned)class, &co);
 	if (wf_unlikely(rc))
 		return rc;
 	init(co, fn, arg, !ret_handle);
@@ -221,7 +237,7 @@ static int spawn_here(struct wf_worker *w, int (*fn)(void *), void *arg,
 		wf_atomic_store_relaxed(&co->worker, w); /* WK1 relaxed: not yet known */
 		wf_push(w, co);
 	} else {
-		place(w, co, s);
+		place(w, co, s, target);
 	}
 	return 0;
 }
@@ -229,20 +245,23 @@ static int spawn_here(struct wf_worker *w, int (*fn)(void *), void *arg,
 static int spawn_foreign(int (*fn)(void *), void *arg, const struct wf_spawn *s,
 			 void **ret_handle)
 {
-	const struct wf_spawn plain = {.worker = -1};
+	const struct wf_spawn plain = {.worker = -1, .node = -1};
 	int class = class_of(s);
 	struct wf_co *co;
 
 	if (class < 0)
 		return class;
-	int rc = wf_co_take(NULL, (unsigned)class, &co);
+	if (!s)
+		s = &plain;
+	struct wf_worker *target = wf_target(NULL, s);
+	int rc = wf_co_take_at(wf_worker_home(target), (unsigned)class, &co);
 	if (rc)
 		return rc;
 	init(co, fn, arg, !ret_handle);
 	if (ret_handle)
 		*ret_handle = wf_co_handle(co);
 	wf_atomic_add_seq(&wf_rt.foreign_spawned, 1u); /* RT2 */
-	place(NULL, co, s ? s : &plain);
+	place(NULL, co, s, target);
 	return 0;
 }
 
@@ -450,14 +469,41 @@ int wf_set_name(const char *name)
 	return 0;
 }
 
+int wf_set_class(uint32_t flag)
+{
+	struct wf_worker *w = wf_worker_self();
+
+	if (!w || !w->current)
+		return wf_no_coroutine();
+	w->current->traits =
+		(w->current->traits & ~(uint32_t)WF_CO_CLASS) | class_trait(flag);
+	return 0;
+}
+
+int wf_get_class(void)
+{
+	struct wf_worker *w = wf_worker_self();
+
+	if (!w || !w->current)
+		return wf_no_coroutine();
+	switch (wf_co_class(w->current)) {
+	case WF_LATENCY:
+		return WF_SPAWN_LATENCY;
+	case WF_BATCH:
+		return WF_SPAWN_BATCH;
+	default:
+		return 0;
+	}
+}
+
 int wf_pin(void)
 {
 	struct wf_worker *w = wf_worker_self();
 
 	if (!w || !w->current)
 		return wf_no_coroutine();
-	w->current->stuck += WF_CO_PIN_ONE;
-	return (int)(w->current->stuck / WF_CO_PIN_ONE);
+	w->current->traits += WF_CO_PIN_ONE;
+	return (int)(w->current->traits / WF_CO_PIN_ONE);
 }
 
 int wf_unpin(void)
@@ -466,8 +512,8 @@ int wf_unpin(void)
 
 	if (!w || !w->current)
 		return wf_no_coroutine();
-	if (w->current->stuck < WF_CO_PIN_ONE)
+	if (w->current->traits < WF_CO_PIN_ONE)
 		return -EINVAL;
-	w->current->stuck -= WF_CO_PIN_ONE;
-	return (int)(w->current->stuck / WF_CO_PIN_ONE);
+	w->current->traits -= WF_CO_PIN_ONE;
+	return (int)(w->current->traits / WF_CO_PIN_ONE);
 }

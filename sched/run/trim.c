@@ -88,7 +88,7 @@ static void end_walk(struct wf_worker *w)
 
 void wf_trim_step(struct wf_worker *w)
 {
-	w->trim.due = wf_runq_len(&w->q) ? w->now + PAUSE_NS : w->now;
+	w->trim.due = wf_queued(w) ? w->now + PAUSE_NS : w->now;
 	if (w->trim.freed == 0 && walk(w))
 		return;
 	if (w->trim.freed == 0)

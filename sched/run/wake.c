@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "waitq.h"
+#include "width.h"
 #include "worker.h"
 
 /*
@@ -14,27 +15,43 @@
 
 static void push_local(struct wf_worker *w, struct wf_co *co)
 {
-	if (wf_likely(!co->stuck)) {
+	if (wf_likely(!(co->traits & ~(uint32_t)WF_CO_BOUND)))
 		wf_push(w, co);
-		return;
-	}
-	co->next = NULL;
-	*w->pinned_last = co;
-	w->pinned_last = &co->next;
+	else
+		wf_push_special(w, co);
 }
 
 static void on_ready(struct wf_worker *w, struct wf_msg *msg)
 {
-	push_local(w, wf_container_of(msg, struct wf_co, ready_msg));
+	struct wf_co *co = wf_container_of(msg, struct wf_co, ready_msg);
+
+	if (wf_likely(wf_may_run(w, co)))
+		push_local(w, co);
+	else
+		wf_ready(NULL, co); /* a spare that has moved to another node */
+}
+
+/* Where to send one that must not run on w: where it ran last. But that may have been a spare
+ * which has moved to another node. */
+static struct wf_worker *home_of(const struct wf_co *co)
+{
+	struct wf_worker *home = wf_atomic_load_relaxed(&co->worker); /* WK1 relaxed */
+
+	if (wf_unlikely(wf_is_retired(home)) && !wf_co_is_pinned(co))
+		return wf_heir(home);
+	if (wf_likely(wf_may_run(home, co)))
+		return home;
+	return wf_rt.workers[wf_rt.plan.by_home[wf_rt.plan.first[co->bound - 1]]];
 }
 
 void wf_ready(struct wf_worker *w, struct wf_co *co)
 {
-	if (wf_likely(w && !co->stuck)) {
+	if (wf_likely(w && !co->traits)) {
 		wf_push(w, co);
 		return;
 	}
-	struct wf_worker *home = wf_atomic_load_relaxed(&co->worker); /* WK1 relaxed */
+	struct wf_worker *home =
+		w && !wf_co_is_pinned(co) && wf_may_run(w, co) ? w : home_of(co);
 
 	if (w == home) {
 		push_local(w, co);
@@ -53,7 +70,7 @@ struct wf_co *wf_msg_carries(struct wf_msg *msg)
 {
 	struct wf_co *co = wf_container_of(msg, struct wf_co, ready_msg);
 
-	return msg->fn == on_ready && !co->stuck ? co : NULL;
+	return msg->fn == on_ready && !wf_co_is_pinned(co) ? co : NULL;
 }
 
 static bool wants_stop(const struct wf_co *co)

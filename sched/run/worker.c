@@ -11,9 +11,11 @@
 #include "../co/faults.h"
 #include "../ring/stream.h"
 #include "../sched.h"
+#include "class.h"
 #include "rt.h"
 #include "switch.h"
 #include "trace.h"
+#include "width.h"
 
 static __thread struct wf_worker *self;
 
@@ -103,6 +105,20 @@ static void age_forks(struct wf_worker *w)
 		wf_push(w, co);
 }
 
+/*
+ * What was runnable at one look at the ring runs before the next, within bounds: to take in
+ * more while much waits would only lengthen the queue, until everything that belongs to a
+ * connection has left the cache when its turn comes.
+ */
+static int budget(const struct wf_worker *w)
+{
+	uint32_t n = wf_queued(w) + 1;
+
+	return wf_class_budget(w, n < WF_BUDGET_MIN   ? WF_BUDGET_MIN
+				  : n > WF_BUDGET_MAX ? WF_BUDGET_MAX
+						      : (int)n);
+}
+
 static void look_around(struct wf_worker *w)
 {
 	if (w->ring.engine->busy(&w->ring))
@@ -124,6 +140,9 @@ static struct wf_co *wait_for_work(struct wf_worker *w)
 	take_messages(w);
 	take_ready(w);
 	wf_timers_fire(w);
+	w->budget = budget(w);
+	if (co)
+		wf_class_runs(w, co);
 	return co;
 }
 
@@ -131,16 +150,10 @@ static struct wf_co *find_work(struct wf_worker *w)
 {
 	/* What the end of a call or a close made ready, outside of a poll. */
 	take_ready(w);
+	w->budget = budget(w);
 	struct wf_co *co = wf_next(w);
 
-	return co ? co : wait_for_work(w);
-}
-
-void wf_worker_gather(struct wf_worker *w)
-{
-	take_ready(w);
-	if (!w->pinned_first && !wf_runq_len(&w->q) && !wf_deque_len(&w->forks))
-		wait_for_work(w); /* steals nothing for a spare */
+	return co || w->off_duty ? co : wait_for_work(w);
 }
 
 /* The loop has nothing to publish: what it left it comes back to. */
@@ -161,31 +174,34 @@ static void run(struct wf_worker *w, struct wf_co *co)
 }
 
 /*
- * What was runnable at one look at the ring runs before the next, within bounds: to take in
- * more while much waits would only lengthen the queue, until everything that belongs to a
- * connection has left the cache when its turn comes.
+ * How many switches were to coroutines whose stack lies on another node: not counted at
+ * each, but as the one after a look at the ring is, all since the last look are taken to be.
  */
-static int budget(const struct wf_worker *w)
+static void sample(struct wf_worker *w, const struct wf_co *co)
 {
-	uint32_t n = wf_runq_len(&w->q) + 1;
+	uint64_t n = w->count.switches - w->sampled;
 
-	return n < WF_BUDGET_MIN   ? WF_BUDGET_MIN
-	       : n > WF_BUDGET_MAX ? WF_BUDGET_MAX
-				   : (int)n;
+	w->sampled += n;
+	if (co->home != wf_worker_home(w))
+		wf_count(&w->count.runs_remote, n); /* statistics: relaxed */
 }
 
 static inline void one_round(struct wf_worker *w)
 {
+	bool looked = false;
+
 	if (w->budget <= 0) {
-		look_around(w);
+		if (!w->glance || !wf_class_glance(w))
+			look_around(w);
 		w->budget = budget(w);
+		looked = true;
 	}
 	take_messages(w);
 	struct wf_co *co = wf_next(w);
 
 	if (!co) {
 		co = find_work(w);
-		w->budget = budget(w);
+		looked = true;
 		if (!co)
 			co = wf_next(w);
 	}
@@ -193,19 +209,31 @@ static inline void one_round(struct wf_worker *w)
 		return;
 	if (w->idle)
 		wf_idle_end(w);
+	if (looked)
+		sample(w, co);
 	w->budget--; /* a lone coroutine that yields comes by here each time */
 	run(w, co);
 }
 
-void wf_worker_round(struct wf_worker *w)
+/* What comes here is sent on. It steals nothing, so the wait brings nothing to run. */
+static void round_off_duty(struct wf_worker *w)
 {
-	one_round(w);
+	take_ready(w);
+	wf_hand_on(w);
+	if (wf_has_pinned(w))
+		one_round(w);
+	else
+		wait_for_work(w);
 }
 
 static void loop(struct wf_worker *w)
 {
-	while (wf_atomic_load_acquire(&wf_rt.phase) != WF_EXITING) /* RT1 */
-		one_round(w);
+	while (wf_atomic_load_acquire(&wf_rt.phase) != WF_EXITING) { /* RT1 */
+		if (wf_likely(!w->off_duty))
+			one_round(w);
+		else
+			round_off_duty(w);
+	}
 }
 
 /* Writing to a closed connection is -EPIPE; some calls have no flag to say so. */
@@ -230,13 +258,14 @@ int wf_worker_open(struct wf_worker *w)
 	w->tid = gettid();
 	w->budget = WF_BUDGET_MIN;
 	w->errno_ptr = &errno;
-	w->pinned_last = &w->pinned_first;
 	w->pool.max =
 		wf_pool_max((unsigned long)wf_rt.conf.max_coroutines, wf_rt.n_slots);
+	w->pool.home = w->place.home;
 	w->ring.id = w->id;
 	w->ring.engine = &wf_engine_uring;
 	w->ring.ready_tail = &w->ring.ready;
 	w->now = wf_clock_ns();
+	w->spin_ns = (uint64_t)(wf_rt.conf.spin_us > 0 ? wf_rt.conf.spin_us : 0) * 1000;
 	wf_trim_open(w, wf_rt.conf.stack_trim_ms);
 	wf_fiber_init_thread(&w->loop_fiber);
 	if (!rc)
@@ -280,8 +309,9 @@ void wf_worker_leave(void)
 	self = NULL;
 }
 
-void wf_worker_close(struct wf_worker *w)
+void wf_worker_serve(struct wf_worker *w)
 {
+	loop(w);
 	wf_rt_worker_wait_all();
 	close_ring(w);
 }
@@ -292,10 +322,8 @@ void *wf_worker_main(void *arg)
 	int rc = wf_worker_open(w);
 
 	wf_rt_worker_up(rc);
-	if (!rc) {
-		loop(w);
-		wf_worker_close(w);
-	}
+	if (!rc)
+		wf_worker_serve(w);
 	wf_worker_leave();
 	return NULL;
 }

@@ -35,11 +35,11 @@
 #include "../arch/arch.h"
 #include "../base/conf.h"
 #include "../co/stack.h"
-#include "../place/place.h"
+#include "../place/near.h"
 #include "../ring/ring.h"
 #include "deque.h"
 #include "inbox.h"
-#include "runq.h"
+#include "lane.h"
 #include "timer.h"
 
 enum {
@@ -51,8 +51,9 @@ enum {
 	WF_FIRE_MAX = 256,        /* timers fired at one look at them */
 	WF_STALE_NS =
 		50 * 1000, /* a queue not emptied for so long is worth stealing from */
-	WF_SENTINEL_NS = 1000000,        /* how often the idle worker on watch looks */
-	WF_RELIEF_NS = 20 * 1000 * 1000, /* and the others, whether one is on watch */
+	WF_STALE_ANY_NS = 2 * 1000 * 1000, /* and from any distance, whatever is in it */
+	WF_SENTINEL_NS = 1000000,          /* how often the idle worker on watch looks */
+	WF_RELIEF_NS = 20 * 1000 * 1000,   /* and the others, whether one is on watch */
 };
 
 /* What an idle worker does besides sleeping (idle.c). */
@@ -64,8 +65,9 @@ enum wf_duty {
 
 /* Statistics: one writer, relaxed, read by anybody. */
 struct wf_counters {
-	uint64_t spawned, ended, switches, steals, wakes, remote_msgs, timers_fired,
-		trimmed;
+	uint64_t spawned, ended, switches, steals[WF_FARS], wakes, remote_msgs,
+		timers_fired, trimmed, runs_remote, latency_runs, batch_runs, spins,
+		spins_won, retired, moved;
 };
 
 /* The walk over cold stacks; see trim.c. */
@@ -78,14 +80,12 @@ struct wf_trim {
 
 /* What a spare is besides (spare.c). */
 struct wf_spare {
-	struct wf_worker *post; /* NULL: no spare. For whom it works, or did last */
-	bool off_duty;
+	struct wf_worker *post; /* SR3. NULL: no spare. For whom it works, or did last */
 	/* by the monitor */
 	const struct wf_worker *relieves; /* NULL: free */
 	struct wf_worker *last_post;
 	struct wf_worker *wanted; /* SR1 */
 	uint32_t posted;          /* SR1: msg is on its way */
-	uint32_t opening;         /* SR2 */
 	struct wf_msg msg;
 };
 
@@ -98,8 +98,10 @@ struct wf_worker {
 	struct wf_spin *leave_lock; /* and the lock to release after it, or NULL */
 	int *errno_ptr;             /* this thread's errno */
 	int budget;
-	unsigned tick;
-	bool idle; /* has slept since it ran anything */
+	bool off_duty; /* retired, or a spare at rest: runs nothing but what is pinned */
+	bool glance;   /* the present run is one of class batch */
+	bool special;  /* something pinned, or not of class normal, may be runnable */
+	bool idle;     /* has slept since it ran anything */
 	enum wf_duty duty;
 	int checks; /* CK1: checkpoints until the clock is read */
 	int pace;   /* of them, the last time */
@@ -107,24 +109,40 @@ struct wf_worker {
 	uint64_t now; /* cached clock: the last look at the ring */
 	void *loop_sp;
 	struct wf_fiber loop_fiber;
-	struct wf_co *pinned_first, **pinned_last; /* runnable, not to be stolen */
+	struct {
+		unsigned latency, normal; /* since the last one of a lesser class */
+	} turns;
+	struct {
+		uint64_t switches, latency_runs, batch_runs; /* counters */
+	} waited;                                            /* at the last sleep */
+	uint64_t urgent_until; /* latency work is expected */
+	uint64_t spin_ns;      /* how long to spin for it */
 	struct wf_timers timers;
 	struct wf_pool pool;
 	struct wf_trim trim;
 	unsigned spread_next, id;
 	struct wf_counters count;
+	uint64_t sampled; /* switches when count.runs_remote was last added to */
 	struct wf_ring ring;
 	struct wf_place place;
+	struct wf_near near; /* fixed; of a spare: nobody */
+	uint32_t dice;
 	pthread_t thread;
 	pid_t tid;
 	struct wf_spare spare;
 
 	/* shared */
-	struct wf_runq q;
-	struct wf_deque forks;
+	struct wf_lane lane[WF_CLASSES];
+	struct wf_deque forks;                            /* of class normal */
 	uint64_t busy_since __attribute__((aligned(64))); /* ID2 */
 	struct wf_inbox inbox __attribute__((aligned(64)));
 	struct wf_msg exit_msg; /* by the stopping thread */
+	struct wf_msg duty_msg; /* LW2 (width.h) */
+	uint32_t duty_posted;   /* LW2 */
+	uint32_t retired;       /* LW1 (width.h) */
+	uint32_t opening;       /* SR2 (recruit.h) */
+	uint32_t allowed;       /* LW3: its CPU is */
+	bool stays;             /* by who changes the width */
 	uint32_t sleeping;      /* ID1 MN1 */
 	uint32_t running;       /* RU1 */
 	uint32_t called;        /* WA1 (idle.c): woken to keep watch */
@@ -136,6 +154,8 @@ enum wf_phase { WF_STOPPED, WF_STARTING, WF_UP, WF_STOPPING, WF_LOCKED, WF_EXITI
 struct wf_rt {
 	struct wf_worker **workers; /* fixed while up: n_workers, then slots for spares */
 	unsigned n_workers, n_slots;
+	uint32_t width;     /* LW1 (width.h): how many of them take work */
+	uint32_t changing;  /* LW3 (width.h) */
 	uint32_t phase;     /* RT1: enum wf_phase */
 	uint32_t sentinel;  /* WA1 (idle.c): an idle worker is on watch */
 	uint32_t unwatched; /* WA1 (idle.c): there may be a sleeper, and none is */
@@ -149,6 +169,7 @@ struct wf_rt {
 	uint64_t foreign_spawned; /* RT2 */
 	int stack_class;          /* of the default stack */
 	struct wf_conf conf;
+	struct wf_plan plan;
 };
 
 extern struct wf_rt wf_rt;
@@ -168,43 +189,70 @@ void wf_leave(void);
 /* The worker whose CPU, number and pinned coroutines are meant: a spare's is another's. */
 static inline struct wf_worker *wf_worker_post(struct wf_worker *w)
 {
-	return wf_likely(!w->spare.post) ? w : w->spare.post;
+	struct wf_worker *post =
+		wf_atomic_load_relaxed(&w->spare.post); /* SR3 relaxed (spare.h) */
+
+	return wf_likely(!post) ? w : post;
+}
+
+/* The index of the node that it runs on. */
+static inline unsigned wf_worker_home(struct wf_worker *w)
+{
+	return wf_worker_post(w)->place.home;
+}
+
+/* Whether co, which is in nobody else's hands, may run on w's node. */
+static inline bool wf_may_run(struct wf_worker *w, const struct wf_co *co)
+{
+	return wf_likely(!(co->traits & WF_CO_BOUND)) ||
+	       co->bound == wf_worker_home(w) + 1;
+}
+
+/* Whether it takes no new work; a hint. */
+static inline bool wf_is_retired(const struct wf_worker *w)
+{
+	return wf_unlikely(wf_atomic_load_relaxed(&w->retired)); /* LW1 relaxed */
 }
 
 /* The first slot from i on that has a ring, or NULL. */
 struct wf_worker *wf_worker_from(unsigned i);
 
-/* Thread body, and its parts for spares: open (0 or -errno), one round of the loop, the
- * same without running anything, close. */
+/* Thread body, and its parts for those that are opened later: open (0 or -errno), work until
+ * the runtime ends, and last, also after a failed open, leave. */
 void *wf_worker_main(void *worker);
 int wf_worker_open(struct wf_worker *w);
-void wf_worker_round(struct wf_worker *w);
-void wf_worker_gather(struct wf_worker *w);
-void wf_worker_close(struct wf_worker *w);
-void wf_worker_leave(void); /* last, also after a failed open */
+void wf_worker_serve(struct wf_worker *w);
+void wf_worker_leave(void);
 
 /* First code of every coroutine. */
 void wf_co_main(void *co);
 
-static inline struct wf_co *wf_pinned_pop(struct wf_worker *w)
-{
-	struct wf_co *co = w->pinned_first;
+/* class.c: the same in full. */
+struct wf_co *wf_next_special(struct wf_worker *w);
 
-	w->pinned_first = co->next;
-	if (!w->pinned_first)
-		w->pinned_last = &w->pinned_first;
-	return co;
-}
-
-/* The next runnable coroutine. The two queues take turns; what has not begun comes last. */
+/* The next runnable coroutine. What has not begun comes last. */
 static inline struct wf_co *wf_next(struct wf_worker *w)
 {
-	if (wf_unlikely(w->pinned_first != NULL) && (w->tick++ & 1))
-		return wf_pinned_pop(w);
-	struct wf_co *co = wf_runq_pop_owner(&w->q);
-	if (wf_unlikely(!co && w->pinned_first))
-		co = wf_pinned_pop(w);
+	if (wf_unlikely(w->special))
+		return wf_next_special(w);
+	struct wf_co *co = wf_runq_pop_owner(&w->lane[WF_NORMAL].q);
+
 	return co ? co : wf_deque_pop(&w->forks);
+}
+
+/* How many may be stolen; a hint. */
+static inline uint32_t wf_queued(const struct wf_worker *w)
+{
+	return wf_runq_len(&w->lane[WF_NORMAL].q) + wf_runq_len(&w->lane[WF_LATENCY].q) +
+	       wf_runq_len(&w->lane[WF_BATCH].q) + wf_deque_len(&w->forks);
+}
+
+/* Owner only: something pinned is runnable. */
+static inline bool wf_has_pinned(const struct wf_worker *w)
+{
+	return w->special &&
+	       (w->lane[WF_NORMAL].pinned_first || w->lane[WF_LATENCY].pinned_first ||
+		w->lane[WF_BATCH].pinned_first);
 }
 
 /* idle.c */
@@ -216,10 +264,13 @@ void wf_idle_end(struct wf_worker *w);
 
 void wf_mind_queue(struct wf_worker *w);
 
+/* class.c: one that is pinned, or of another class. */
+void wf_push_special(struct wf_worker *w, struct wf_co *co);
+
 /* Every push to w's own queue: what waits there must not depend on what runs now. */
 static inline void wf_push(struct wf_worker *w, struct wf_co *co)
 {
-	wf_runq_push_owner(&w->q, co);
+	wf_runq_push_owner(&w->lane[WF_NORMAL].q, co);
 	if (wf_unlikely(wf_atomic_load_seq(&wf_rt.unwatched))) /* WA1 */
 		wf_mind_queue(w);
 }
@@ -265,6 +316,7 @@ static inline int wf_may_begin(const struct wf_worker *w, const struct wf_co *me
 int wf_checkpoint_slow(struct wf_worker *w);
 
 /* deadline.c */
+void wf_timers_give(struct wf_worker *w); /* all of them, to others */
 void wf_timer_arm(struct wf_worker *w, struct wf_co *co);
 void wf_timers_fire(struct wf_worker *w);
 

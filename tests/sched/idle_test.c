@@ -37,15 +37,19 @@ static const struct wf_engine fake = {.poll = fake_poll, .wake = fake_wake};
 /* a computes, c sleeps for good, b is idle; nobody is on watch. */
 static void setup(void)
 {
+	static uint16_t others[3][2] = {{1, 2}, {2, 0}, {0, 1}};
+
 	for (unsigned i = 0; i < 3; i++) {
 		worker[i].id = i;
 		worker[i].ring.engine = &fake;
 		worker[i].busy_since = UINT64_MAX / 2; /* nothing is stale */
 		worker[i].trim.due = WF_NEVER;
-		wf_runq_init(&worker[i].q, true);
+		worker[i].near = (struct wf_near){
+			.id = others[i], .n_circles = 1, .circle = {{.end = 2}}};
+		wf_runq_init(&worker[i].lane[WF_NORMAL].q, true);
 	}
 	wf_rt.workers = list;
-	wf_rt.n_workers = wf_rt.n_slots = 3;
+	wf_rt.n_workers = wf_rt.n_slots = wf_rt.width = 3;
 	wf_rt.unwatched = 1;
 	a->current = &queued;
 	c->sleeping = 1;
@@ -77,7 +81,7 @@ static void round_of_b(void)
 	cr_assert_null(co);
 	if (wf_inbox_take(&b->inbox))
 		wf_push(b, &own);
-	if (wf_runq_pop_owner(&b->q) && b->idle)
+	if (wf_runq_pop_owner(&b->lane[WF_NORMAL].q) && b->idle)
 		wf_idle_end(b);
 }
 
@@ -89,7 +93,7 @@ Test(idle, a_push_calls_one_sleeper)
 	cr_assert_eq(woken[2], 1);
 	cr_assert_eq(c->called, 1);
 	cr_assert_eq(c->sleeping, 0);
-	wf_runq_pop_owner(&a->q);
+	wf_runq_pop_owner(&a->lane[WF_NORMAL].q);
 	a_queues();
 	cr_assert_eq(woken[1] + woken[2], 1, "called twice for one watch");
 }

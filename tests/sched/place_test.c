@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Allowed CPUs, number of workers, choice of CPUs. Machines that we do not have come from
- * hwloc's synthetic topologies, their load from made-up /proc/stat files. Not covered:
- * more than 1024 CPUs.
+ * hwloc's synthetic topologies, their load from made-up /proc/stat files. Policies by name
+ * and stranger machines: plan_test.c.
  */
 #include "sched/place/place.h"
 
@@ -25,6 +25,14 @@ static unsigned allowed_now(cpu_set_t *set)
 {
 	cr_assert(sched_getaffinity(0, sizeof(*set), set) == 0);
 	return (unsigned)CPU_COUNT(set);
+}
+
+static int make(unsigned workers, struct wf_plan *plan)
+{
+	char err[256];
+
+	return wf_plan_make(&(struct wf_plan_ask){.workers = workers}, plan, err,
+			    sizeof(err));
 }
 
 static void allow_only(int cpu)
@@ -69,9 +77,9 @@ Test(place, a_narrow_mask_is_obeyed)
 	struct wf_plan plan;
 
 	allow_only(only);
-	cr_assert(wf_plan_make(0, &plan) == 0);
+	cr_assert(make(0, &plan) == 0);
 	cr_assert(plan.n_allowed == 1);
-	cr_assert(plan.n_workers == 1);
+	cr_assert(plan.n_start == 1);
 	cr_assert(plan.place[0].cpu == only);
 	wf_plan_fini(&plan);
 }
@@ -82,12 +90,12 @@ Test(place, default_is_the_smaller_of_cpus_and_quota)
 	cpu_set_t set;
 	unsigned n = allowed_now(&set), feeds, want = n;
 
-	cr_assert(wf_plan_make(0, &plan) == 0);
+	cr_assert(make(0, &plan) == 0);
 	feeds = (plan.quota_milli + 999) / 1000;
 	if (feeds && feeds < n)
 		want = feeds;
 	cr_assert(plan.n_allowed == n);
-	cr_assert(plan.n_workers == want);
+	cr_assert(plan.n_start == want);
 	wf_plan_fini(&plan);
 	wf_plan_fini(&plan); /* harmless */
 }
@@ -101,7 +109,7 @@ Test(place, fewer_workers_get_different_allowed_cpus)
 	for (unsigned asked = 1; asked < n && asked < 4; asked++) {
 		cpu_set_t left = set;
 
-		cr_assert(wf_plan_make(asked, &plan) == 0);
+		cr_assert(make(asked, &plan) == 0);
 		cr_assert(plan.n_workers == asked);
 		for (unsigned i = 0; i < asked; i++) {
 			cr_assert(CPU_ISSET(plan.place[i].cpu, &left));
@@ -118,7 +126,7 @@ Test(place, more_workers_share_round_robin)
 	cpu_set_t set;
 	unsigned n = allowed_now(&set), asked = 3 * n + 1;
 
-	cr_assert(wf_plan_make(asked, &plan) == 0);
+	cr_assert(make(asked, &plan) == 0);
 	cr_assert(plan.n_workers == asked);
 	for (unsigned i = 0; i < asked; i++) {
 		cr_assert(CPU_ISSET(plan.place[i].cpu, &set));
@@ -229,9 +237,18 @@ static void machine_fini(const struct machine *m)
 static void choose(const struct machine *m, unsigned n, uint32_t turn,
 		   struct wf_place *place)
 {
+	const struct wf_plan_ask ask = {.root = m->root,
+					.allowed = m->cpu,
+					.n_allowed = m->n_cpu,
+					.workers = n,
+					.turn = turn};
 	bool taken[MAX_CPUS] = {false};
+	struct wf_plan plan;
+	char err[256];
 
-	cr_assert(wf_place_choose(m->root, m->cpu, m->n_cpu, n, turn, place) == 0);
+	cr_assert(wf_plan_of(&ask, &plan, err, sizeof(err)) == 0);
+	memcpy(place, plan.place, n * sizeof(*place));
+	wf_plan_fini(&plan);
 	for (unsigned i = 0; i < n; i++) {
 		bool allowed = false;
 

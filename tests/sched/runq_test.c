@@ -39,15 +39,15 @@ Test(runq, a_thief_takes_half_in_order)
 
 	wf_runq_init(&q, true);
 	wf_runq_init(&mine, true);
-	cr_assert_null(wf_runq_steal(&mine, &q, 100, &n));
+	cr_assert_null(wf_runq_steal(&mine, &q, 100, -1, &n));
 	for (int i = 0; i < 10; i++)
 		wf_runq_push_owner(&q, &co[i]);
-	cr_assert_eq(wf_runq_steal(&mine, &q, 100, &n), &co[0]);
+	cr_assert_eq(wf_runq_steal(&mine, &q, 100, -1, &n), &co[0]);
 	cr_assert_eq(n, 5);
 	for (int i = 1; i < 5; i++)
 		cr_assert_eq(wf_runq_pop_owner(&mine), &co[i]);
 	cr_assert_eq(wf_runq_pop_owner(&q), &co[5]);
-	cr_assert_eq(wf_runq_steal(&mine, &q, 2, &n), &co[6]);
+	cr_assert_eq(wf_runq_steal(&mine, &q, 2, -1, &n), &co[6]);
 	cr_assert_eq(n, 2);
 	free(co);
 }
@@ -70,7 +70,7 @@ static void *thieve(void *arg)
 	uint32_t n;
 
 	while (__atomic_load_n(&left, __ATOMIC_SEQ_CST)) {
-		co = wf_runq_steal(mine, &victim, 100, &n);
+		co = wf_runq_steal(mine, &victim, 100, -1, &n);
 		for (; co; co = wf_runq_pop_owner(mine))
 			take(co);
 	}

@@ -97,7 +97,8 @@ static inline void stress_show_worker(const struct wf_worker *w)
 		"%s, "
 		"switches %llu\n",
 		w->id, w->sleeping ? "asleep" : "awake", w->inbox.head ? "FULL" : "empty",
-		wf_runq_len(&w->q), w->ring.in_flight, w->ring.ready ? "SOME" : "none",
+		wf_runq_len(&w->lane[WF_NORMAL].q), w->ring.in_flight,
+		w->ring.ready ? "SOME" : "none",
 		next == WF_NEVER     ? "never"
 		: next <= weft_now() ? "PAST"
 				     : "ahead",
