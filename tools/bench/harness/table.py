@@ -112,6 +112,18 @@ BENCHES = [
             System("epoll", "timer_epoll", 1, ["spread"]),
         ]),
     ]),
+    Cases("class", "how late 1 ms ends beside 64 that compute, by class; and what these get done", [
+        (f"{mine} beside {others}", 5, [System("weft", "weft_class", 1_000, [mine, others])])
+        for mine, others in (("normal", "normal"), ("latency", "normal"), ("normal", "batch"),
+                             ("latency", "batch"))
+    ]),
+    Cases("clump", "pieces of 20 us that come 64 at a time, by where they start, 2 workers", [
+        (f"{kind}, {place}", 5, [System("weft", "weft_clump", 64_000, [kind, place])])
+        for kind in ("spawn", "accept") for place in ("here", "least", "turn")
+    ], all_cores=True),
+    Micro("width", "a worker with 9,000 idle receives retires", [
+        System("weft", "weft_width", 9_000),
+    ], rounds=5, all_cores=True),
     Memory("memory", "sleeping coroutines, idle HTTP connections", [
         ("100,000", 5, [
             System("weft", "weft_memory", 100_000),
