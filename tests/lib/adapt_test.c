@@ -141,12 +141,11 @@ Test(adapt, the_width_follows_the_quota, .timeout = 60)
 }
 
 /* Who chose a number has chosen; and while nobody asks, there is no thread to look. */
-static int count_threads(void *arg)
+static int count_named(void)
 {
 	int n = 0;
 	char path[64], name[32] = "";
 
-	(void)arg;
 	for (int i = 0; i < 100; i++) {
 		snprintf(path, sizeof(path), "/proc/self/task/%d/comm", getpid() + i);
 		int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -161,15 +160,23 @@ static int count_threads(void *arg)
 	return n;
 }
 
+/* It names itself when it has begun. */
+static int count_threads(void *want)
+{
+	for (int i = 0; i < 500 && count_named() != (want != NULL); i++)
+		CHECK_EQ(weft_sleep_ns(5 * WEFT_MS), 0);
+	return count_named();
+}
+
 Test(adapt, who_chose_a_number_has_chosen)
 {
 	struct weft_options o = {.size = sizeof(o), .workers = 2};
 
 	cr_assert_eq(weft_run(count_threads, NULL, &o), 0);
 	o.adapt_ms = 100;
-	cr_assert_eq(weft_run(count_threads, NULL, &o), 1);
+	cr_assert_eq(weft_run(count_threads, &o, &o), 1);
 	o = (struct weft_options){.size = sizeof(o)};
-	cr_assert_eq(weft_run(count_threads, NULL, &o), 1);
+	cr_assert_eq(weft_run(count_threads, &o, &o), 1);
 	o.adapt_ms = -1;
 	cr_assert_eq(weft_run(count_threads, NULL, &o), 0);
 }

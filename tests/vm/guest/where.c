@@ -130,7 +130,7 @@ static void print_worker(unsigned id, const struct found *f)
 static int first(void *arg)
 {
 	(void)arg;
-	for (unsigned id = 0; id < wf_rt.n_workers; id++) {
+	for (unsigned id = 0; id < (unsigned)weft_workers(); id++) {
 		struct weft_co_attr there = {.size = sizeof(there),
 					     .worker = (int)id + 1,
 					     .flags = WEFT_CO_PINNED};
