@@ -20,30 +20,26 @@ long wf_cpulist_number(const char **text)
 	return errno || n > INT_MAX ? -1 : n;
 }
 
-static bool has(const struct wf_cpulist *l, long cpu)
+/* Each once; seen: a byte for every number, so that no list takes long. */
+static int add_range(struct wf_cpulist *l, bool *seen, long from, long to)
 {
-	for (unsigned i = 0; i < l->n; i++)
-		if (l->cpu[i] == cpu)
-			return true;
-	return false;
-}
+	size_t n = l->n + (size_t)(to - from) + 1;
+	int *more = realloc(l->cpu, n * sizeof(*more));
 
-static int add(struct wf_cpulist *l, long cpu)
-{
-	if (has(l, cpu))
-		return 0;
-	int *more = realloc(l->cpu, (l->n + 1) * sizeof(*more));
 	if (!more)
 		return -ENOMEM;
 	l->cpu = more;
-	l->cpu[l->n++] = (int)cpu;
+	for (long cpu = from; cpu <= to; cpu++) {
+		if (!seen[cpu])
+			l->cpu[l->n++] = (int)cpu;
+		seen[cpu] = true;
+	}
 	return 0;
 }
 
-static int add_range(struct wf_cpulist *l, const char **s)
+static int parse_range(struct wf_cpulist *l, bool *seen, const char **s)
 {
 	long from = wf_cpulist_number(s), to = from;
-	int rc = 0;
 
 	if (**s == '-') {
 		++*s;
@@ -51,20 +47,23 @@ static int add_range(struct wf_cpulist *l, const char **s)
 	}
 	if (from < 0 || to < from || to >= MAX_CPUS)
 		return -EINVAL;
-	for (long cpu = from; !rc && cpu <= to; cpu++)
-		rc = add(l, cpu);
-	return rc;
+	return add_range(l, seen, from, to);
 }
 
 int wf_cpulist_parse(const char *s, struct wf_cpulist *ret_list)
 {
+	bool *seen = calloc(MAX_CPUS, sizeof(*seen));
+	int rc = seen ? 0 : -ENOMEM;
 	struct wf_cpulist l = {0};
-	int rc;
 
-	do
-		rc = add_range(&l, &s);
-	while (!rc && *s++ == ',');
-	if (!rc && s[-1] && s[-1] != '\n')
+	while (!rc) {
+		rc = parse_range(&l, seen, &s);
+		if (*s != ',')
+			break;
+		s++;
+	}
+	free(seen);
+	if (!rc && *s && *s != '\n')
 		rc = -EINVAL;
 	if (rc)
 		wf_cpulist_fini(&l);

@@ -312,6 +312,8 @@ static int make(struct maker *m)
 				  &m->topo);
 	if (!rc)
 		rc = take(m);
+	if (!rc && !m->n)
+		rc = -EINVAL; /* there is no CPU at all */
 	if (!rc && m->wish.policy == WF_POLICY_CORE)
 		rc = thin_out(m);
 	if (rc)

@@ -105,8 +105,9 @@ static int apply(unsigned n)
 
 	for (unsigned i = 0; i < wf_rt.n_workers; i++) {
 		w = wf_rt.workers[i];
-		w->stays = here < n && wf_atomic_load_relaxed(&w->allowed) && /* LW3 */
-			   want(w);
+		bool may = wf_atomic_load_relaxed(&w->allowed); /* LW3 relaxed */
+
+		w->stays = here < n && may && want(w);
 		here += w->stays;
 	}
 	for (unsigned i = 0; here && i < wf_rt.n_workers; i++) {
