@@ -62,13 +62,12 @@ void wf_outside_read(struct wf_outside *o)
 	list_write(o->mem, o->mems, sizeof(o->mems));
 }
 
-/* A node without memory is as good as one that is not allowed: its mbind is refused. */
+bool wf_outside_gives(const struct wf_outside *outside, int node)
+{
+	return node >= 0 && node < NODES && has(outside->mem, (unsigned)node);
+}
+
 int wf_plan_mem(const struct wf_plan *plan, unsigned home)
 {
-	int node = plan->node[home];
-
-	if (plan->n_homes == 1 || plan->outside.mode != MPOL_DEFAULT)
-		return -1; /* nothing to choose from, or not ours to choose */
-	return node >= 0 && node < NODES && has(plan->outside.mem, (unsigned)node) ? node
-										   : -1;
+	return plan->outside.mode == MPOL_DEFAULT ? plan->mem[home] : -1;
 }

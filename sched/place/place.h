@@ -65,6 +65,8 @@ struct wf_plan {
 	struct wf_place *place; /* n_workers of them, best first */
 	unsigned n_homes;       /* nodes that workers run on, at least one */
 	int *node;              /* their numbers; -1: not known, all there is then */
+	int *mem; /* of each: the node for its memory, itself if that may give us any; -1:
+		     there is nothing to choose from */
 	unsigned *first;      /* n_homes + 1: where the home's workers begin in by_home */
 	unsigned *by_home;    /* worker numbers */
 	uint16_t *far;        /* n_homes * n_homes distances, as the kernel gives them */
@@ -150,5 +152,8 @@ void wf_load_read(const char *root, unsigned n, uint8_t *busy);
 
 /* What was set from outside, for the calling thread. */
 void wf_outside_read(struct wf_outside *ret_outside);
+
+/* Whether the node has memory that we may have; none is -1. */
+bool wf_outside_gives(const struct wf_outside *outside, int node);
 
 #endif

@@ -267,6 +267,27 @@ static void list_homes(struct wf_plan *p)
 	p->first[p->n_homes] = n;
 }
 
+/* The node nearest to `node` that may give us memory; -1: there is nothing to choose from. */
+static int memory_near(const struct maker *m, int node)
+{
+	const struct wf_topo *t = &m->topo;
+	int from = wf_topo_node(t, node), best = -1;
+	unsigned n = 0, nearest = UINT32_MAX;
+
+	for (unsigned i = 0; from >= 0 && i < t->n_nodes; i++) {
+		unsigned far = wf_topo_far(t, (unsigned)from, i);
+
+		if (!wf_outside_gives(&m->plan.outside, t->node[i]))
+			continue;
+		n++;
+		if (far < nearest) {
+			nearest = far;
+			best = t->node[i];
+		}
+	}
+	return n > 1 ? best : -1;
+}
+
 static int make_homes(struct maker *m)
 {
 	struct wf_plan *p = &m->plan;
@@ -279,9 +300,12 @@ static int make_homes(struct maker *m)
 		return -ENOMEM;
 	number_homes(m);
 	list_homes(p);
+	p->mem = calloc(p->n_homes, sizeof(*p->mem));
 	p->far = calloc((size_t)p->n_homes * p->n_homes, sizeof(*p->far));
-	if (!p->far)
+	if (!p->mem || !p->far)
 		return -ENOMEM;
+	for (unsigned i = 0; i < p->n_homes; i++)
+		p->mem[i] = memory_near(m, p->node[i]);
 	for (unsigned i = 0; i < p->n_homes * p->n_homes; i++) {
 		int from = wf_topo_node(t, p->node[i / p->n_homes]);
 		int to = wf_topo_node(t, p->node[i % p->n_homes]);
@@ -426,6 +450,7 @@ void wf_plan_fini(struct wf_plan *plan)
 {
 	free(plan->place);
 	free(plan->node);
+	free(plan->mem);
 	free(plan->first);
 	free(plan->by_home);
 	free(plan->far);

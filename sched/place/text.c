@@ -37,8 +37,8 @@ static void put_memory(struct out *o, const struct wf_plan *p)
 		put(o, "memory: policy %s%s%s, set from outside: it wins\n",
 		    mode_name(p->outside.mode), p->outside.nodes[0] ? " of nodes " : "",
 		    p->outside.nodes);
-	else if (p->n_homes == 1)
-		put(o, "memory: all workers are on one node\n");
+	else if (p->n_homes == 1 && p->mem[0] < 0)
+		put(o, "memory: of the only node that has any for us\n");
 	else
 		put(o, "memory: of each worker's node\n");
 	if (p->outside.mems[0])

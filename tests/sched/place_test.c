@@ -8,6 +8,7 @@
 
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <numaif.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdbool.h>
@@ -282,6 +283,36 @@ Test(place, workers_that_fit_share_one_cache)
 		}
 	}
 	machine_fini(&m);
+}
+
+/* The node for the memory of workers on node 2 of four, when those of `mem` give us any. */
+static int memory_of_node_2(uint64_t mem, int mode)
+{
+	const struct wf_outside outside = {.mem = {mem}, .mode = mode};
+	struct machine m;
+	struct wf_plan plan;
+	char err[256];
+
+	machine_init(&m, "node:4 core:2 pu:1", 8);
+	const struct wf_plan_ask ask = {.root = m.root,
+					.allowed = m.cpu,
+					.n_allowed = m.n_cpu,
+					.place = "node:2",
+					.outside = &outside};
+	cr_assert(wf_plan_of(&ask, &plan, err, sizeof(err)) == 0, "%s", err);
+	cr_assert(plan.n_homes == 1);
+	int node = wf_plan_mem(&plan, 0);
+	wf_plan_fini(&plan);
+	machine_fini(&m);
+	return node;
+}
+
+Test(place, memory_is_of_the_own_node_or_the_nearest_that_has_some)
+{
+	cr_assert(memory_of_node_2(0xf, MPOL_DEFAULT) == 2);
+	cr_assert(memory_of_node_2(0xa, MPOL_DEFAULT) == 1);
+	cr_assert(memory_of_node_2(0x4, MPOL_DEFAULT) == -1, "nothing to choose from");
+	cr_assert(memory_of_node_2(0xf, MPOL_BIND) == -1, "what is set outside wins");
 }
 
 Test(place, idle_machine_every_cache_and_cpu_gets_its_turn)
