@@ -3,7 +3,7 @@ import re
 
 from machine import numbers
 
-MEMORY = 'stacks', 'ring', 'buffers', 'timers'
+MEMORY = 'stacks', 'worker', 'ring', 'buffers', 'timers'
 
 
 class Places:
@@ -38,7 +38,10 @@ class Places:
             yield f'ran on {row["ran"]}, bound to {row["cpus"]}, may be on {self.cpus}'
         if len(row['cpus']) != self.bound:
             yield f'bound to {len(row["cpus"])} CPUs, not {self.bound}'
-        own = {self.shape.memory(self.shape.node(cpu)) for cpu in row['cpus']}
+        nodes = {self.shape.node(cpu) for cpu in row['cpus']}
+        if row.get('told') != nodes:
+            yield f'weft_place_get() gives node {row.get("told")}, not {nodes}'
+        own = {self.shape.memory(node) for node in nodes}
         for what in MEMORY:
             if not row[what]:
                 yield f'{what}: nothing is known of its pages'

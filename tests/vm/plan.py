@@ -61,6 +61,10 @@ def units(folder, programs):
     return job
 
 
+def policy(name, command, **expected):
+    return places(f'WEFT_PLACE={name} {command}', **expected)
+
+
 def stress(seconds):
     return lambda plan: ''.join(run(f'stress/{name}', 90, f'stress_{name} --seconds {seconds}')
                                 for name in ('wake', 'close_race'))
@@ -97,6 +101,21 @@ BOOTS = [
          places('cpuset 6 1-2 where', workers=1, cpus='6', memory='1-2'),
          places('offline 3 6 -- where', workers=6, cpus='0-2,4-5,7', nodes=4),
          places('offline 2 3 -- where', workers=6, cpus='0-1,4-7', nodes=3),
+         policy('auto', 'where 4', workers=4, nodes=2),
+         policy('compact', 'where 2', workers=2, nodes=1),
+         policy('compact', 'where 6', workers=6, nodes=3),
+         policy('spread', 'where 2', workers=2, nodes=2),
+         policy('spread', 'where 4', workers=4, nodes=4),
+         policy('core', 'where', workers=8, nodes=4),
+         policy('llc', 'where', workers=8, nodes=4, bound=2),
+         policy('llc', 'where 2', workers=2, nodes=1, bound=2),
+         policy('node:2', 'where', workers=2, cpus='4-5'),
+         policy('node:2', 'where 3', workers=3, cpus='4-5'),
+         policy('cpus:5,0-2', 'where', workers=4, cpus='5,0-2', order=[5, 0, 1, 2]),
+         policy('spread', 'numactl -N 1,2 where 2', workers=2, cpus='2-5', nodes=2),
+         policy('spread', 'numactl -m 1 where 4', workers=4, nodes=4, memory='1'),
+         policy('compact', 'cpuset 1-4 3 where 3', workers=3, cpus='1-4', memory='3'),
+         policy('spread', 'offline 4 5 -- where 3', workers=3, cpus='0-3,6-7', nodes=3),
          SERVER),
     Plan('siblings', 'amd64', '6.12', 'siblings',
          places('where', workers=8, nodes=2),
@@ -104,12 +123,22 @@ BOOTS = [
          places('numactl -m 2 where', workers=8, memory='2'),
          places('numactl -i 2,3 where', workers=8, memory='2-3'),
          places('offline 1 3 -- where', workers=6, cpus='0,2,4-7', cores=4),
+         policy('auto', 'where 4', workers=4, nodes=1, cores=2),
+         policy('compact', 'where 2', workers=2, nodes=1, cores=1),
+         policy('compact', 'where 4', workers=4, nodes=1, cores=2),
+         policy('spread', 'where 2', workers=2, nodes=2, cores=2),
+         policy('spread', 'where 4', workers=4, nodes=2, cores=4),
+         policy('core', 'where', workers=4, nodes=2, cores=4),
+         policy('llc', 'where', workers=8, nodes=2, bound=4),
+         policy('node:1', 'where', workers=4, cpus='4-7'),
          units('sched', ['place', 'stack']), units('lib', ['rt', 'co'])),
     Plan('uneven', 'amd64', '6.1', 'uneven',
          places('where', workers=8, nodes=4),
          places('numactl -C 6,7 where', workers=2, cpus='6-7'),
          places('numactl -C 6-7 -m 0 where', workers=2, cpus='6-7', memory='0'),
          places('cpuset 6-7 1 where', workers=2, cpus='6-7', memory='1'),
+         policy('node:3', 'where', workers=2, cpus='6-7'),
+         policy('spread', 'where 4', workers=4, nodes=4),
          units('sched', ['place', 'stack']), units('lib', ['rt', 'co'])),
     Plan('one core', 'amd64', '6.1', 'one core',
          places('where', workers=1, cpus='0'),

@@ -2,10 +2,11 @@
 /*
  * Tells where the workers of a runtime run and where their memory lies, one line a worker:
  *
- *	WORKER 2 cpus=4 ran=4 stacks=2 worker=2 ring=2 buffers=2 timers=2
+ *	WORKER 2 cpus=4 ran=4 stacks=2 worker=2 ring=2 buffers=2 timers=2 told=2
  *
- * `where [WORKERS]`; the policy comes from WEFT_PLACE. It asks the kernel only (affinity
- * masks, move_pages), not the code that it is about. ../places.py knows what should be.
+ * `where [WORKERS]`; the policy comes from WEFT_PLACE. It asks the kernel (affinity masks,
+ * move_pages), not the code that it is about; only `told` is the node that
+ * weft_place_get() gives. ../places.py knows what should be.
  */
 #include <errno.h>
 #include <numaif.h>
@@ -112,6 +113,7 @@ static int visit(void *arg)
 static void print_worker(unsigned id, const struct found *f)
 {
 	const struct wf_worker *w = wf_rt.workers[id];
+	struct weft_place place = {.size = sizeof(place)};
 	uint64_t worker = 0, timers = 0;
 
 	look(w, sizeof(*w), &worker);
@@ -124,6 +126,8 @@ static void print_worker(unsigned id, const struct found *f)
 	print_set("ring", f->ring);
 	print_set("buffers", f->buffers);
 	print_set("timers", timers);
+	if (weft_place_get(id, &place) == 0 && place.node >= 0)
+		printf(" told=%d", place.node);
 	putchar('\n');
 }
 
