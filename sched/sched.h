@@ -86,6 +86,17 @@ ssize_t wf_release(int fd, void *buf, size_t len);
 /* close.c */
 int wf_close(int fd);
 
+/* move.c */
+enum { WF_MOVE_STACK = 1, WF_MOVE_BIND = 2 };
+
+struct wf_whereabouts {
+	int node; /* of the stack */
+	uint64_t runs_local, runs_remote;
+};
+
+int wf_move(int worker, int node, uint32_t flags); /* worker -1: any of node */
+int wf_whereabouts(struct wf_whereabouts *ret_whereabouts);
+
 /* width.c */
 int wf_set_workers(unsigned n);
 

@@ -50,6 +50,38 @@ WEFT_API int weft_place_get(unsigned worker, struct weft_place *place);
  */
 WEFT_API int weft_place_text(char *buf, size_t size);
 
+/*
+ * [parks] The running coroutine goes on at another worker, or at one of another NUMA node: its
+ * runnable time moves, what it has in other queues or rings does not. It may be stolen from
+ * there as from anywhere, unless it is bound or was spawned pinned: that one is pinned to the
+ * new worker from now on. It is there already: returns at once.
+ *   -EINVAL no such worker, it retired, or no worker is on that node; unknown flags
+ *   -EBUSY between weft_pin() and weft_unpin()
+ */
+enum {
+	WEFT_MOVE_STACK =
+		1 << 0, /* with the pages of its stack; costs two mappings, so for
+				     coroutines that live long. What of it is touched later lies
+				     there too */
+	WEFT_MOVE_BIND =
+		1 << 1, /* and stays on that node (WEFT_CO_BOUND); one that is bound
+				     is so anyway */
+};
+WEFT_API int weft_move_to_worker(unsigned worker, uint32_t flags);
+WEFT_API int weft_move_to_node(unsigned node, uint32_t flags);
+
+struct weft_whereabouts {
+	size_t size; /* in: sizeof(struct weft_whereabouts) */
+	int node;    /* on which the stack of the running coroutine lies; -1: not known */
+	uint64_t runs_local; /* how often it ran on a worker of that node, */
+	uint64_t
+		runs_remote; /* and of others: estimates by samples, one each time that its
+				 worker looks at its ring */
+};
+
+/* -EPERM in a plain thread      -EINVAL */
+WEFT_API int weft_whereabouts(struct weft_whereabouts *whereabouts);
+
 WEFT_END_DECLS
 
 #endif

@@ -57,6 +57,12 @@ static int real_mbind(void *addr, size_t len, int mode, const unsigned long *nod
 	return (int)RESULT(mbind(addr, len, mode, nodes, max, 0));
 }
 
+static int real_mbind_move(void *addr, size_t len, int mode, const unsigned long *nodes,
+			   unsigned long max)
+{
+	return (int)RESULT(mbind(addr, len, mode, nodes, max, MPOL_MF_MOVE));
+}
+
 static int real_ring_init(unsigned entries, struct io_uring *ring,
 			  struct io_uring_params *p)
 {

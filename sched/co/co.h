@@ -132,10 +132,11 @@ struct wf_co {
 	uint32_t abort_posted;   /* AM1: abort_msg is on its way */
 	uint32_t timer_posted;   /* AM1: timer_msg is on its way */
 
-	uint16_t gen;   /* CN1 */
-	uint8_t class;  /* stack size */
-	uint8_t dead;   /* CN1: in a pool */
-	uint8_t home;   /* index of the node that its stack lies on; fixed */
+	uint16_t gen;  /* CN1 */
+	uint8_t class; /* stack size */
+	uint8_t dead;  /* CN1: in a pool */
+	uint8_t home;  /* index of the node that its stack lies on; it alone changes it */
+	uint64_t runs_local, runs_remote; /* by who runs it: see sample() in worker.c */
 	uint16_t bound; /* BD1: 1 + index of the node that it must not leave; 0: none */
 	unsigned valgrind_id;
 	struct wf_fiber fiber;

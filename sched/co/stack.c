@@ -394,6 +394,16 @@ void wf_stack_trim(struct wf_co *co, const void *used)
 	give_back(co, used);
 }
 
+void wf_stack_move(struct wf_co *co, unsigned home)
+{
+	char *slot = (char *)wf_stack_bottom(co) - PAGE;
+
+	if (co->home == home || !g.limits.plan)
+		return;
+	wf_mem_move(slot, slot_bytes(co->class), wf_plan_mem(g.limits.plan, home));
+	co->home = (uint8_t)home;
+}
+
 /* Up to `most` free ones of a class that were not trimmed, taken out. */
 static struct wf_co *take_warm(struct wf_co **free, unsigned most, unsigned *ret_n)
 {

@@ -118,6 +118,10 @@ unsigned wf_stacks_trim_free(unsigned n);
  * it from running. */
 void wf_stack_trim(struct wf_co *co, const void *used);
 
+/* Take the stack of the running co to another home, with the pages that it has. Costs two more
+ * mappings. */
+void wf_stack_move(struct wf_co *co, unsigned home);
+
 /* All objects that ever were, one at a time; NULL past the last. Start with zeros. */
 struct wf_stack_cursor {
 	uint32_t slab, slot;

@@ -116,6 +116,9 @@ int wf_plan_mem(const struct wf_plan *plan, unsigned home);
  * failure costs locality, no more. */
 void wf_mem_prefer(void *mem, size_t bytes, int node);
 
+/* The same for pages that have been touched: they move. */
+void wf_mem_move(void *mem, size_t bytes, int node);
+
 /* As snprintf: the plan in lines of text. */
 int wf_plan_text(const struct wf_plan *plan, char *buf, size_t size);
 

@@ -155,6 +155,7 @@ static void init(struct wf_co *co, int (*fn)(void *), void *arg, bool detached)
 	co->traits = 0;
 	wf_atomic_store_relaxed(&co->bound, (uint16_t)0); /* BD1 relaxed: not yet known */
 	co->scope = NULL;
+	co->runs_local = co->runs_remote = 0;
 	wf_atomic_store_relaxed(&co->fn, fn); /* CN1 relaxed: for reports */
 	co->arg = arg;
 	co->done = false;

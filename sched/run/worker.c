@@ -177,13 +177,17 @@ static void run(struct wf_worker *w, struct wf_co *co)
  * How many switches were to coroutines whose stack lies on another node: not counted at
  * each, but as the one after a look at the ring is, all since the last look are taken to be.
  */
-static void sample(struct wf_worker *w, const struct wf_co *co)
+static void sample(struct wf_worker *w, struct wf_co *co)
 {
 	uint64_t n = w->count.switches - w->sampled;
 
 	w->sampled += n;
-	if (co->home != wf_worker_home(w))
+	if (co->home == wf_worker_home(w)) {
+		co->runs_local += n;
+	} else {
+		co->runs_remote += n;
 		wf_count(&w->count.runs_remote, n); /* statistics: relaxed */
+	}
 }
 
 static inline void one_round(struct wf_worker *w)
