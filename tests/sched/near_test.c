@@ -131,7 +131,7 @@ Test(near, more_distances_than_circles)
 		for (unsigned k = 0; k + 2 < WF_CIRCLES_MAX; k++) {
 			cr_assert_eq(v.near.circle[k].end, k + 1);
 			cr_assert_eq(v.near.circle[k].distance, 11 + k);
-			cr_assert_eq(abs((int)v.id[k] - (int)w), k + 1);
+			cr_assert_eq(abs((int)v.id[k] - (int)w), (int)k + 1);
 		}
 		cr_assert_eq(v.near.circle[WF_CIRCLES_MAX - 2].end, N - 1);
 		cr_assert_eq(v.id[N - 1], N);
