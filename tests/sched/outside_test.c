@@ -5,7 +5,6 @@
 #include <numaif.h>
 #include <sched.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -173,12 +172,10 @@ Test(outside, lists_of_nodes)
 	cr_assert_str_eq(outside.mems, "0-2,5,64,1022-1023");
 	cr_assert_eq(outside.mem[15], 3ull << 62);
 	memset(nodes, 0x55, sizeof(nodes)); /* too many: cut at a comma */
+	nodes[0] &= ~1ull;
 	wf_outside_read(&outside);
-	cr_assert_lt(strlen(outside.nodes), sizeof(outside.nodes));
-	cr_assert_eq(strncmp(outside.nodes, "0,2,4,6,8,10,", 13), 0);
-	const char *last = strrchr(outside.nodes, ',') + 1;
-	cr_assert_eq(atoi(last) % 2, 0);
-	cr_assert_eq(strlen(last), 2);
+	cr_assert_eq(strncmp(outside.nodes, "2,4,6,8,10,", 11), 0);
+	cr_assert_str_eq(strrchr(outside.nodes, ','), ",44");
 }
 
 Test(outside, a_kernel_without_memory_policies)

@@ -258,10 +258,12 @@ Test(plan, near_with_more_workers_goes_on_elsewhere)
 {
 	const char *root = device_root("6\n");
 
-	cr_assert_eq(make_at(root, "near:eth0", 12, 3), 0, "%s", err);
-	cr_assert_eq(different(12, 1), 12);
-	for (unsigned i = 0; i < 12; i++)
-		cr_assert_eq(plan.place[i].node == 6, i < 8, "%u", i);
+	for (unsigned turn = 0; turn < TURNS; turn++) {
+		cr_assert_eq(make_at(root, "near:eth0", 12, turn), 0, "%s", err);
+		cr_assert_eq(different(12, 1), 12);
+		for (unsigned i = 0; i < 12; i++)
+			cr_assert_eq(plan.place[i].node == 6, i < 8, "%u", i);
+	}
 	root_remove(root);
 }
 
