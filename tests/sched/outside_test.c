@@ -26,11 +26,13 @@ static void set_policy(int mode, unsigned long nodes)
 	wf_outside_read(&outside);
 }
 
+/* On nodes 0 and 1; the latter has no memory, node 4 is the nearest that does. */
 static struct wf_plan two_homes(void)
 {
-	static int node[] = {0, 1};
+	static int node[] = {0, 1}, mem[] = {0, 4};
 
-	return (struct wf_plan){.n_homes = 2, .node = node, .outside = outside};
+	return (struct wf_plan){
+		.n_homes = 2, .node = node, .mem = mem, .outside = outside};
 }
 
 Test(outside, nothing_was_set)
@@ -50,8 +52,8 @@ Test(outside, a_policy_is_seen_and_no_pages_are_asked_for)
 		cr_assert_eq(outside.mode, modes[i]);
 		cr_assert_str_eq(outside.nodes, "0");
 		struct wf_plan plan = two_homes();
-		plan.outside.mem[0] = 3;
 		cr_assert_eq(wf_plan_mem(&plan, 0), -1);
+		cr_assert_eq(wf_plan_mem(&plan, 1), -1);
 	}
 	set_policy(MPOL_DEFAULT, 0);
 	cr_assert_eq(outside.mode, MPOL_DEFAULT);
@@ -63,21 +65,25 @@ Test(outside, flags_are_no_part_of_the_mode)
 	cr_assert_eq(outside.mode, MPOL_BIND);
 }
 
-Test(outside, pages_are_asked_for_where_there_is_a_choice)
+Test(outside, without_a_policy_the_plan_says_where)
 {
 	wf_outside_read(&outside);
 	struct wf_plan plan = two_homes();
 
-	plan.outside.mem[0] = 3;
 	cr_assert_eq(wf_plan_mem(&plan, 0), 0);
-	cr_assert_eq(wf_plan_mem(&plan, 1), 1);
-	plan.outside.mem[0] = 1; /* node 1: no memory, or not allowed */
-	cr_assert_eq(wf_plan_mem(&plan, 0), 0);
-	cr_assert_eq(wf_plan_mem(&plan, 1), -1);
-	plan.node[1] = -1;
-	cr_assert_eq(wf_plan_mem(&plan, 1), -1);
-	plan.n_homes = 1; /* no choice */
-	cr_assert_eq(wf_plan_mem(&plan, 0), -1);
+	cr_assert_eq(wf_plan_mem(&plan, 1), 4);
+}
+
+Test(outside, nodes_that_give_memory)
+{
+	outside.mem[0] = 5;
+	outside.mem[15] = 1ull << 63;
+	cr_assert(wf_outside_gives(&outside, 0));
+	cr_assert(!wf_outside_gives(&outside, 1));
+	cr_assert(wf_outside_gives(&outside, 2));
+	cr_assert(wf_outside_gives(&outside, 1023));
+	cr_assert(!wf_outside_gives(&outside, 1024));
+	cr_assert(!wf_outside_gives(&outside, -1));
 }
 
 Test(outside, the_plan_carries_it)
@@ -185,6 +191,5 @@ Test(outside, a_kernel_without_memory_policies)
 	cr_assert_eq(outside.mode, MPOL_DEFAULT);
 	cr_assert_str_eq(outside.nodes, "");
 	cr_assert_str_eq(outside.mems, "");
-	struct wf_plan plan = two_homes();
-	cr_assert_eq(wf_plan_mem(&plan, 0), -1);
+	cr_assert(!wf_outside_gives(&outside, 0));
 }

@@ -9,6 +9,7 @@
 #include "sched/place/place.h"
 
 static struct wf_place place[4];
+static int mem[2];
 static struct wf_plan plan;
 static char text[2048];
 
@@ -22,6 +23,7 @@ static void setup(void)
 	plan = (struct wf_plan){.n_workers = 4,
 				.place = place,
 				.n_homes = 2,
+				.mem = mem,
 				.n_allowed = 12,
 				.asked = "spread",
 				.outside = {.n_online = 12}};
@@ -94,7 +96,10 @@ Test(text, memory)
 	cr_assert(!says("from outside"));
 	plan.n_homes = 1;
 	tell();
-	cr_assert(says("memory: all workers are on one node"));
+	cr_assert(says("memory: of each worker's node"));
+	mem[0] = -1;
+	tell();
+	cr_assert(says("memory: of the only node that has any"));
 }
 
 Test(text, memory_set_from_outside)
