@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "map.h"
 
+#include <stdio.h>
 #include <sys/mman.h>
 
 #include "sys.h"
@@ -22,4 +23,15 @@ void *wf_map(size_t bytes)
 		return NULL;
 	}
 	return p;
+}
+
+void wf_map_name(void *addr, size_t bytes, const char *what, int n)
+{
+	char name[80]; /* the kernel's limit */
+
+	if (n == WF_MAP_SHARED)
+		snprintf(name, sizeof(name), "weft %s", what);
+	else
+		snprintf(name, sizeof(name), "weft %s %d", what, n);
+	wf_sys.name_mapping(addr, bytes, name);
 }

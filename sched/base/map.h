@@ -11,4 +11,15 @@
  */
 void *wf_map(size_t bytes);
 
+/* No number behind the name. */
+enum { WF_MAP_SHARED = -1 };
+
+/*
+ * The whole mapping at addr is called "weft WHAT N" from now on, or "weft WHAT", so that
+ * /proc/PID/maps and `weft topo` can tell ours from the rest. Any thread; one system call.
+ * A kernel without names (before 5.17, or without CONFIG_ANON_VMA_NAME) refuses, which is no
+ * error: names are for who looks from outside.
+ */
+void wf_map_name(void *addr, size_t bytes, const char *what, int n);
+
 #endif

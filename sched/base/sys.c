@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -61,6 +62,11 @@ static int real_mbind_move(void *addr, size_t len, int mode, const unsigned long
 			   unsigned long max)
 {
 	return (int)RESULT(mbind(addr, len, mode, nodes, max, MPOL_MF_MOVE));
+}
+
+static int real_name_mapping(void *addr, size_t len, const char *name)
+{
+	return RESULT(prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, addr, len, name));
 }
 
 static int real_ring_init(unsigned entries, struct io_uring *ring,

@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "../base/map.h"
 #include "../base/sys.h"
 #include "stack.h"
 
@@ -124,6 +125,7 @@ int wf_faults_thread_open(bool wanted)
 		wf_sys.munmap(mem, ALT_BYTES);
 		return rc;
 	}
+	wf_map_name(mem, ALT_BYTES, "fault stack", WF_MAP_SHARED);
 	alt_stack = mem;
 	return 0;
 }

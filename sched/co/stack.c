@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "../base/map.h"
 #include "../base/spin.h"
 #include "../base/sys.h"
 #include "depth.h"
@@ -168,6 +169,7 @@ static char *map_aligned(size_t bytes, size_t align)
 	/* One touched page must not become two megabytes; failing to say so is no error.
 	 */
 	wf_sys.madvise(base, bytes, MADV_NOHUGEPAGE);
+	wf_map_name(base, bytes, "stacks", WF_MAP_SHARED);
 	return base;
 }
 

@@ -61,6 +61,12 @@ int wf_bufs_open(struct wf_bufs *b, int ring_fd, uint32_t n, uint32_t bytes)
 	return 0;
 }
 
+void wf_bufs_name(struct wf_bufs *b, unsigned worker)
+{
+	wf_map_name(b->ring, b->n * sizeof(struct io_uring_buf), "buffers", (int)worker);
+	wf_map_name(b->mem, (size_t)b->n * b->stride, "buffers", (int)worker);
+}
+
 void wf_bufs_close(struct wf_bufs *b)
 {
 	if (b->ring)

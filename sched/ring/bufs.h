@@ -43,6 +43,8 @@ struct wf_bufs {
 
 /* Register with the ring behind ring_fd. -ENOMEM: less is possible (memlock). */
 int wf_bufs_open(struct wf_bufs *b, int ring_fd, uint32_t n, uint32_t bytes);
+/* For who looks at the process from outside; base/map.h. */
+void wf_bufs_name(struct wf_bufs *b, unsigned worker);
 void wf_bufs_close(struct wf_bufs *b);
 
 /* What the kernel charges for a list of n, in bytes of locked memory. */

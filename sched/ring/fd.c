@@ -10,6 +10,7 @@
 #include <sched.h>
 #include <sys/mman.h>
 
+#include "../base/map.h"
 #include "../base/sys.h"
 #include "bufs.h"
 
@@ -30,6 +31,7 @@ static struct wf_fd *chunk_open(unsigned c)
 
 	if (wf_sys_ptr_err(fresh))
 		return NULL;
+	wf_map_name(fresh, bytes, "descriptors", WF_MAP_SHARED);
 	for (int i = 0; i < WF_FD_CHUNK; i++)
 		init_entry(&fresh[i], (int)(c * WF_FD_CHUNK) + i);
 	if (wf_atomic_cas_seq(&wf_fd_chunks[c], &found, fresh)) /* FD3 */

@@ -140,6 +140,8 @@ static void open_bufs(struct wf_ring *r, const struct wf_conf *conf)
 		rc = wf_bufs_open(&r->bufs, r->ur.ring_fd, n,
 				  (uint32_t)conf->recv_buffer_bytes);
 	while (try_less(rc, tries++, MIN_BUFS, &n));
+	if (!rc)
+		wf_bufs_name(&r->bufs, r->id);
 }
 
 static int uring_open(struct wf_ring *r, const struct wf_conf *conf)

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "../base/map.h"
 #include "../base/sys.h"
 #include "../co/faults.h"
 #include "../ring/feat.h"
@@ -153,6 +154,8 @@ static struct wf_worker *worker_new(unsigned id)
 		return NULL;
 	}
 	w->id = id;
+	wf_map_name(w, worker_bytes(), "worker", (int)id);
+	wf_map_name(w->timers.mem, w->timers.bytes, "timers", (int)id);
 	w->place = *place;
 	w->sleeping = id >= wf_rt.plan.n_start; /* MN1: until it is called */
 	w->retired = id >= wf_rt.plan.n_start;  /* LW1: the same */

@@ -347,6 +347,7 @@ Test(nth_call, memory)
 Test(nth_call, guards)
 {
 	EACH(madvise, -ENOMEM);
+	EACH(name_mapping, -EINVAL, -ENOMEM);
 	setenv("WEFT_DISABLE", "GUARD_INSTALL", 1);
 	EACH(mprotect, -ENOMEM);
 }
