@@ -12,6 +12,7 @@ static const struct command {
 } commands[] = {
 	{"doctor", "look at this machine: what weft can use of it, what to change",
 	 weft_cmd_doctor},
+	{"topo", "draw this machine, and where a weft process runs on it", weft_cmd_topo},
 };
 
 enum { N_COMMANDS = sizeof(commands) / sizeof(commands[0]) };
