@@ -31,6 +31,12 @@ def check(name, good, seen):
         print(f'FAIL tools/topo {name}: {seen}')
 
 
+def write(path, text):
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, 'w', encoding='ascii') as f:
+        f.write(text)
+
+
 def parsed(*args, **kw):
     rc, out, err = topo('--json', *args, **kw)
     return json.loads(out) if rc == 0 else {'error': err}
@@ -102,29 +108,38 @@ def machines():
           len(find(cores, 'core')) == 8, cores)
 
 
-XML = '''<?xml version="1.0"?><topology version="2.0"><object type="Machine" os_index="0"
-cpuset="0x3" complete_cpuset="0xb" allowed_cpuset="0x1" nodeset="0x7" complete_nodeset="0x7"
-allowed_nodeset="0x7">
-<object type="NUMANode" os_index="2" cpuset="0x0" complete_cpuset="0x0" nodeset="0x4"
- complete_nodeset="0x4" gp_index="9" local_memory="1073741824"/>
-%s</object>
-<distances2 type="NUMANode" nbobjs="3" kind="5" name="NUMALatency" indexing="os">
-<indexes length="6">0 1 2 </indexes><u64values length="27">10 21 17 31 10 28 17 28 10 </u64values>
-</distances2></topology>'''
-XML_PACKAGE = '''<object type="Package" os_index="{i}" cpuset="{m}" complete_cpuset="{m}"
-nodeset="{m}" complete_nodeset="{m}" gp_index="{g}0"><object type="NUMANode" os_index="{i}"
-cpuset="{m}" complete_cpuset="{m}" nodeset="{m}" complete_nodeset="{m}" gp_index="{g}1"
-local_memory="{mem}"/><object type="PU" os_index="{i}" cpuset="{m}" complete_cpuset="{m}"
-nodeset="{m}" complete_nodeset="{m}" gp_index="{g}2"/></object>'''
+def tag(kind, number, cpus, mask, inner=(), **more):
+    """One object in hwloc's XML: cpus are those online, mask is that of nodes."""
+    tag.count += 1
+    sets = {'os_index': number, 'cpuset': hex(cpus), 'complete_cpuset': hex(cpus),
+            'nodeset': hex(mask), 'complete_nodeset': hex(mask), **more, 'gp_index': tag.count}
+    text = ' '.join(f'{k}="{v}"' for k, v in sets.items())
+    return [f'<object type="{kind}" {text}>', *inner, '</object>']
+
+
+tag.count = 0
+
+
+def odd_xml():
+    """A node without CPUs, one without memory, a CPU offline, one not allowed, odd distances."""
+    def package(i, memory):
+        m = 1 << i
+        return tag('Package', i, m, m, [*tag('NUMANode', i, m, m, local_memory=memory),
+                                        *tag('PU', i, m, m)])
+    machine = tag('Machine', 0, 3, 7, [
+        *tag('NUMANode', 2, 0, 4, local_memory=1 << 30), *package(0, 2 << 30), *package(1, 0)],
+        complete_cpuset='0xb', allowed_cpuset='0x1', allowed_nodeset='0x7')
+    return '\n'.join(['<?xml version="1.0" encoding="UTF-8"?>',
+                      '<!DOCTYPE topology SYSTEM "hwloc2.dtd">', '<topology version="2.0">', *machine,
+                      '<distances2 type="NUMANode" nbobjs="3" kind="5" name="NUMALatency" indexing="os">',
+                      '<indexes length="6">0 1 2 </indexes>',
+                      '<u64values length="27">10 21 17 31 10 28 17 28 10 </u64values>',
+                      '</distances2>', '</topology>', ''])
 
 
 def odd_machine():
-    """A node without CPUs, one without memory, a CPU offline, one not allowed, odd distances."""
     path = os.path.join(scratch.name, 'odd.xml')
-    packages = ''.join(XML_PACKAGE.format(i=i, m=hex(1 << i), g=i + 1, mem=(2 << 30, 0)[i])
-                       for i in (0, 1))
-    with open(path, 'w', encoding='ascii') as f:
-        f.write(XML % packages)
+    write(path, odd_xml())
     odd = parsed(HWLOC_XMLFILE=path)
     if 'error' in odd:
         check('odd_machine_loads', False, odd)
@@ -248,12 +263,6 @@ def real_process(pid):
 
 
 # ---- a process made up, on four nodes ----
-
-def write(path, text):
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    with open(path, 'w', encoding='ascii') as f:
-        f.write(text)
-
 
 STAT = '{tid} ({name}) {state} 1 1 1 0 -1 64 0 0 0 0 {user} {system} 0 0 20 0 9 0 5 ' \
        '298389504 661 18446744073709551615 1 1 0 0 0 0 0 4096 6 0 0 0 -1 {cpu} 0 0 0 0 0\n'

@@ -37,13 +37,54 @@ static int number(hwloc_obj_t hw)
 	return hw->os_index == HWLOC_UNKNOWN_INDEX ? -1 : (int)hw->os_index;
 }
 
+static void add_covered(hwloc_bitmap_t set, hwloc_obj_t hw)
+{
+	for (hwloc_obj_t c = hw->first_child; c; c = c->next_sibling)
+		if (c->memory_first_child)
+			hwloc_bitmap_or(set, set, c->cpuset);
+		else
+			add_covered(set, c);
+}
+
+/* Whether some CPU below hw has no node further down. */
+static bool is_nearest(struct walk *walk, hwloc_obj_t hw)
+{
+	hwloc_bitmap_t covered = hwloc_bitmap_alloc();
+	bool all = covered != NULL;
+
+	if (all) {
+		add_covered(covered, hw);
+		all = hwloc_bitmap_isincluded(hw->cpuset, covered);
+	} else {
+		walk->failed = true;
+	}
+	hwloc_bitmap_free(covered);
+	return !all;
+}
+
+/* A node without CPUs: hwloc gives it those of the object it hangs on, the kernel none. */
+static bool kernel_says_no_cpus(hwloc_topology_t hw, unsigned node)
+{
+	char path[64];
+	FILE *f = NULL;
+
+	snprintf(path, sizeof(path), "/sys/devices/system/node/node%u/cpulist", node);
+	if (hwloc_topology_is_thissystem(hw))
+		f = fopen(path, "re");
+	bool none = f && fgetc(f) == '\n';
+	if (f)
+		fclose(f);
+	return none;
+}
+
 /*
- * The nodes whose CPUs are those below hw. The first that has CPUs becomes the box around
- * them; the others (slow or fast memory beside it, nodes without CPUs) stand next to it.
+ * The nodes that hang on hw. One that has CPUs, if they have none further down, becomes the
+ * box around them; the others (memory of another kind, or without CPUs) stand next to it.
  */
 static struct topo_obj *add_nodes(struct walk *walk, struct topo_obj *at, hwloc_obj_t hw)
 {
 	struct topo_obj *around = NULL;
+	bool nearest = hw->memory_first_child && is_nearest(walk, hw);
 
 	for (hwloc_obj_t m = hw->memory_first_child; m; m = m->next_sibling) {
 		hwloc_obj_t node = m;
@@ -54,7 +95,8 @@ static struct topo_obj *add_nodes(struct walk *walk, struct topo_obj *at, hwloc_
 			continue;
 		struct topo_obj *o = add(walk, at, TOPO_NODE, number(node));
 		o->bytes = node->attr->numanode.local_memory;
-		if (!around && !hwloc_bitmap_iszero(node->complete_cpuset))
+		if (nearest && !around &&
+		    !kernel_says_no_cpus(walk->m->hw, node->os_index))
 			around = o;
 	}
 	return around ? around : at;
