@@ -59,6 +59,7 @@ BENCHES = [
     ], rounds=5, all_cores=True),
     Micro("pingpong_across", "a round trip between two workers", [
         System("weft, idle workers", "weft_across", 20_000, ["idle"]),
+        System("weft, class latency", "weft_across", 200_000, ["latency"]),
         System("futex", "across_threads", 20_000, ["futex"]),
         System("go, idle threads", "micro_go", 20_000, ["across"], {"GOMAXPROCS": "2"}),
         System("weft, busy workers", "weft_across", 200_000, ["busy"]),
