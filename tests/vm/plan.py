@@ -101,6 +101,7 @@ BOOTS = [
          places('cpuset 6 1-2 where', workers=1, cpus='6', memory='1-2'),
          places('offline 3 6 -- where', workers=6, cpus='0-2,4-5,7', nodes=4),
          places('offline 2 3 -- where', workers=6, cpus='0-1,4-7', nodes=3),
+         case('width follows cpuset and quota', f'offline 2 3 4 5 6 7 -- lib_adapt_test --slow {SLOW}'),
          policy('auto', 'where 4', workers=4, nodes=2),
          policy('compact', 'where 2', workers=2, nodes=1),
          policy('compact', 'where 6', workers=6, nodes=3),
