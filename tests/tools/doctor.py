@@ -47,6 +47,19 @@ check('says_what_is_lost', rc == 0 and off['RECV_MULTI']['state'] == 'warning' a
 rc, one = rows(WEFT_WORKERS='1')
 check('honours_settings', one['workers']['value'].startswith('1,'), one['workers'])
 
+rc, placed = rows(WEFT_PLACE='cpus:0')
+check('shows_the_placement', 'cpus:0: workers on CPUs 0' in placed['placement']['value'], placed['placement'])
+rc, near = rows(WEFT_PLACE='near:lo')
+check('says_what_of_it_could_not_be_had', 'does not tell' in near['placement']['advice'], near['placement'])
+rc, bad = rows(WEFT_PLACE='everywhere')
+check('names_the_policies', rc == 1 and 'spread' in bad['io_uring']['advice'], bad['io_uring'])
+
+bound = subprocess.run(['numactl', '-m', '0', WEFT, 'doctor', '--json'], capture_output=True, text=True,
+                       timeout=60, check=False)
+bound = {row['name']: row for row in json.loads(bound.stdout)['rows']}
+check('shows_the_policy_from_outside', 'it wins' in bound['worker memory']['value'] and
+      bound['NUMA']['state'] == 'note', (bound['worker memory'], bound['NUMA']))
+
 rc, poor = rows(limits=[(resource.RLIMIT_MEMLOCK, 65536), (resource.RLIMIT_NOFILE, 256)])
 check('warns_of_limits', rc == 0 and poor['locked memory']['state'] == 'warning' and
       poor['descriptors']['state'] == 'warning', poor)

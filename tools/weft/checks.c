@@ -218,6 +218,58 @@ static void check_numa(struct doctor_row *r, const struct doctor_trial *t)
 		       "set from outside (numactl): it wins over weft's placement");
 }
 
+/* The line of the placement that begins with `key`, without that, or "". */
+static const char *place_line(const char *key)
+{
+	static char text[16384];
+	size_t n = strlen(key);
+
+	if (weft_place_text(text, sizeof(text)) < 0)
+		return "";
+	for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n"))
+		if (!strncmp(line, key, n))
+			return line + n;
+	return "";
+}
+
+static void check_placement(struct doctor_row *r, const struct doctor_trial *t)
+{
+	struct weft_place p = {.size = sizeof(p)};
+	char cpus[96] = "";
+	size_t at = 0;
+
+	for (unsigned i = 0; i < t->workers && at + 16 < sizeof(cpus); i++)
+		if (!weft_place_get(i, &p))
+			at += (size_t)sprintf(cpus + at, "%s%d", at ? "," : "", p.cpu);
+	doctor_value(r, "%.20s: workers on CPUs %s%s", place_line("placement: "), cpus,
+		     at + 16 < sizeof(cpus) ? "" : ",...");
+	const char *note = place_line("note: ");
+	if (*note)
+		advise(r, NOTE, note);
+}
+
+static void check_memory(struct doctor_row *r, const struct doctor_trial *t)
+{
+	(void)t;
+	doctor_value(r, "%s", place_line("memory: "));
+	if (strstr(r->value, "it wins"))
+		advise(r, NOTE,
+		       "numactl, or a policy of the caller's: weft asks for no "
+		       "pages of certain nodes");
+}
+
+static void check_quota(struct doctor_row *r, const struct doctor_trial *t)
+{
+	const char *quota = strstr(place_line("CPUs: "), "quota ");
+
+	doctor_value(r, "%s", quota ? quota + strlen("quota ") : "none");
+	if (quota && !t->rc)
+		advise(r, NOTE,
+		       "so many CPUs' time of the cgroup: workers follow it, also when "
+		       "it "
+		       "changes (WEFT_ADAPT_MS)");
+}
+
 static void check_perf(struct doctor_row *r, const struct doctor_trial *t)
 {
 	long n = number("/proc/sys/kernel/perf_event_paranoid");
@@ -235,7 +287,10 @@ const struct doctor_check doctor_checks[] = {
 	{"kernel", check_kernel},
 	{"io_uring", check_io_uring},
 	{"workers", check_workers},
+	{"CPU quota", check_quota},
+	{"placement", check_placement},
 	{"NUMA", check_numa},
+	{"worker memory", check_memory},
 	{"locked memory", check_memlock},
 	{"descriptors", check_nofile},
 	{"listen queue", check_backlog},
