@@ -46,8 +46,11 @@ static void post_move(struct wf_worker *to, struct wf_co *co)
 	wf_send(to, &co->timer_msg);
 }
 
-/* Another worker needs the timer earlier than our heap has it; or its heap was given up and
- * it is in none. */
+/*
+ * Another worker needs the timer earlier than our heap has it; or its heap was given up and
+ * it is in none. Meanwhile it may have gone to a third one's heap, and who needs it earlier
+ * than that was not heard, since this message was under way: then it goes there.
+ */
 static void on_move(struct wf_worker *w, struct wf_msg *msg)
 {
 	struct wf_co *co = wf_container_of(msg, struct wf_co, timer_msg);
@@ -66,6 +69,8 @@ static void on_move(struct wf_worker *w, struct wf_msg *msg)
 			post_move(wf_heir(w), co);
 		else if (adopt(w, co))
 			heap_add(w, co, due);
+	} else if (owner >= 0 && due < wf_atomic_load_seq(&co->timer.at)) { /* TM1 */
+		post_move(wf_rt.workers[owner], co);
 	}
 }
 

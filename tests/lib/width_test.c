@@ -456,6 +456,62 @@ static int up_and_down(void *arg)
 	return 0;
 }
 
+/* A short deadline inside a long one, on whichever worker: it must not be forgotten in the heap
+ * that has the timer for the long one. */
+static int expires_again_and_again(void *p)
+{
+	struct weft_deadline far, near;
+	char c;
+
+	CHECK_EQ(weft_deadline_open(&far, weft_now() + 600 * WEFT_SEC), 0);
+	while (!atomic_load(&stop)) {
+		CHECK_EQ(weft_sleep_ns(50 * WEFT_US), 0);
+		CHECK_EQ(weft_yield(), 0);
+		CHECK_EQ(weft_deadline_open(&near, weft_now() + 300 * WEFT_US), 0);
+		CHECK_EQ(weft_recv(((int *)p)[0], &c, 1, 0), -ETIMEDOUT);
+		CHECK_EQ(weft_deadline_close(&near), 1);
+		CHECK_EQ(weft_move_to_worker((unsigned)weft_workers() - 1, 0) % EINVAL,
+			 0);
+		atomic_fetch_add(&n_echoes, 1);
+	}
+	CHECK_EQ(weft_deadline_close(&far), 0);
+	return 0;
+}
+
+static int expire_up_and_down(void *arg)
+{
+	struct weft_co *co[PAIRS];
+
+	(void)arg;
+	atomic_store(&stop, false);
+	for (int i = 0; i < PAIRS; i++) {
+		CHECK_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair[i]), 0);
+		if (i % 2)
+			CHECK_EQ(weft_fd_adopt(pair[i][0]), 0);
+		CHECK_EQ(spawn_at(-1, WEFT_CO_SPREAD, expires_again_and_again, pair[i],
+				  &co[i]),
+			 0);
+	}
+	for (int i = 0; i < 5 * TIMES; i++) {
+		int before = atomic_load(&n_echoes);
+
+		CHECK_EQ(weft_set_workers(1 + (unsigned)(i * 7) % 3), 1 + (i * 7) % 3);
+		while (atomic_load(&n_echoes) < before + 2 * PAIRS)
+			CHECK_EQ(weft_sleep_ns(WEFT_MS), 0);
+	}
+	atomic_store(&stop, true);
+	for (int i = 0; i < PAIRS; i++)
+		JOIN(co[i], 0);
+	for (int i = 0; i < 2 * PAIRS; i++)
+		CHECK_EQ(weft_close(pair[i / 2][i % 2]), 0);
+	return 0;
+}
+
+Test(width, no_deadline_is_lost_going_up_and_down, .timeout = 120)
+{
+	run_with(1, 3, expire_up_and_down);
+}
+
 Test(width, nothing_is_lost_going_up_and_down, .timeout = 120)
 {
 	run_with(1, 3, up_and_down);
