@@ -3,7 +3,9 @@
 
 #include <stdio.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
+#include "spin.h"
 #include "sys.h"
 
 /*
@@ -25,6 +27,35 @@ void *wf_map(size_t bytes)
 	return p;
 }
 
+static struct {
+	struct wf_spin lock;
+	int fd; /* lock; 0: none */
+} list;
+
+static void note(const void *addr, size_t bytes, const char *name)
+{
+	char line[160];
+	int n = snprintf(line, sizeof(line), "%lx-%lx %s\n", (unsigned long)addr,
+			 (unsigned long)addr + bytes, name);
+
+	wf_spin_lock(&list.lock);
+	if (!list.fd)
+		list.fd = wf_sys.memfd_create("weft mappings", MFD_CLOEXEC);
+	/* a line that is lost, for lack of memory, is one mapping less that is known */
+	if (list.fd < 0 || write(list.fd, line, (size_t)n) < 0)
+		list.fd = list.fd < 0 ? 0 : list.fd;
+	wf_spin_unlock(&list.lock);
+}
+
+void wf_map_names_end(void)
+{
+	wf_spin_lock(&list.lock);
+	if (list.fd)
+		wf_sys.close(list.fd);
+	list.fd = 0;
+	wf_spin_unlock(&list.lock);
+}
+
 void wf_map_name(void *addr, size_t bytes, const char *what, int n)
 {
 	char name[80]; /* the kernel's limit */
@@ -33,5 +64,6 @@ void wf_map_name(void *addr, size_t bytes, const char *what, int n)
 		snprintf(name, sizeof(name), "weft %s", what);
 	else
 		snprintf(name, sizeof(name), "weft %s %d", what, n);
-	wf_sys.name_mapping(addr, bytes, name);
+	if (wf_sys.name_mapping(addr, bytes, name))
+		note(addr, bytes, name);
 }

@@ -64,6 +64,11 @@ static int real_mbind_move(void *addr, size_t len, int mode, const unsigned long
 	return (int)RESULT(mbind(addr, len, mode, nodes, max, MPOL_MF_MOVE));
 }
 
+static int real_memfd_create(const char *name, unsigned flags)
+{
+	return (int)RESULT(memfd_create(name, flags));
+}
+
 static int real_name_mapping(void *addr, size_t len, const char *name)
 {
 	return RESULT(prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, addr, len, name));

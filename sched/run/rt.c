@@ -234,6 +234,7 @@ static void end_threads(void)
 
 static void release_all(void)
 {
+	wf_map_names_end();
 	workers_free();
 	wf_stacks_fini();
 	wf_plan_fini(&wf_rt.plan);

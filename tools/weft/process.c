@@ -245,6 +245,52 @@ static int add_ring(struct topo_process *p, const char *proc, int fd)
 	return r ? 0 : -ENOMEM;
 }
 
+/* ---- names that the kernel does not keep: noted by the process itself ---- */
+
+static int add_notes(struct topo_process *p, const char *proc, int fd)
+{
+	char path[4096], to[64] = "", line[256];
+
+	snprintf(path, sizeof(path), "%s/%d/fd/%d", proc, (int)p->pid, fd);
+	if (readlink(path, to, sizeof(to) - 1) < 0 ||
+	    strcmp(to, "/memfd:weft mappings (deleted)"))
+		return 0;
+	FILE *f = open_file("%s", path);
+	int rc = 0;
+
+	while (f && !rc && fgets(line, sizeof(line), f)) {
+		struct topo_note n, *more;
+
+		if (sscanf(line, "%lx-%lx %95[^\n]", &n.from, &n.to, n.name) != 3)
+			continue;
+		more = grow(&p->note, &p->n_note, sizeof(*more));
+		if (more)
+			*more = n;
+		else
+			rc = -ENOMEM;
+	}
+	if (f)
+		fclose(f);
+	return rc;
+}
+
+/* The kernel joins neighbours: the name of most of it counts. */
+static void name_by_note(const struct topo_process *p, struct range *r)
+{
+	unsigned long most = 0;
+
+	for (unsigned i = 0; i < p->n_note; i++) {
+		const struct topo_note *n = &p->note[i];
+		unsigned long from = n->from > r->from ? n->from : r->from;
+		unsigned long to = n->to < r->to ? n->to : r->to;
+
+		if (to <= from || to - from <= most)
+			continue;
+		most = to - from;
+		snprintf(r->name, sizeof(r->name), "%s", n->name);
+	}
+}
+
 static int compare_rings(const void *a, const void *b)
 {
 	return ((const struct topo_ring *)a)->fd - ((const struct topo_ring *)b)->fd;
@@ -280,6 +326,8 @@ static int read_ranges(const struct topo_process *p, const char *proc, struct ra
 		if (sscanf(line, "%lx-%lx %*s %*s %*s %*s %n", &r.from, &r.to, &at) != 2)
 			continue;
 		range_name(&r, line + at);
+		if (!strcmp(r.name, "rest"))
+			name_by_note(p, &r);
 		to = grow(ret, ret_n, sizeof(*to));
 		if (to)
 			*to = r;
@@ -409,6 +457,8 @@ int topo_process_open(struct topo_process *p, const char *proc, pid_t pid)
 	if (!rc)
 		rc = each_number(p, proc, "fd", add_ring);
 	if (!rc)
+		rc = each_number(p, proc, "fd", add_notes);
+	if (!rc)
 		rc = read_memory(p, proc);
 	if (rc)
 		return complain_of(p, -rc);
@@ -425,5 +475,6 @@ void topo_process_close(struct topo_process *p)
 	hwloc_bitmap_free(p->allowed);
 	free(p->thread);
 	free(p->ring);
+	free(p->note);
 	free(p->memory);
 }

@@ -61,14 +61,21 @@ struct topo_memory {
 	uint64_t bytes[TOPO_NODES];
 };
 
+/* A mapping whose name the process noted itself. */
+struct topo_note {
+	unsigned long from, to;
+	char name[96];
+};
+
 struct topo_process {
 	pid_t pid;
 	char name[32];
 	unsigned n_threads;         /* of the process */
 	struct topo_thread *thread; /* weft's */
 	struct topo_ring *ring;
+	struct topo_note *note;
 	struct topo_memory *memory; /* the first is the rest */
-	unsigned n_thread, n_ring, n_memory;
+	unsigned n_thread, n_ring, n_note, n_memory;
 	bool has_nodes;         /* the kernel tells memory by nodes */
 	bool has_names;         /* and mappings have names */
 	hwloc_bitmap_t allowed; /* to its main thread */

@@ -219,8 +219,8 @@ static void print_memory(const struct paint *a)
 		print_kind(a, i, end);
 	}
 	if (!a->p->has_names)
-		fputs("Mappings have no names here (Linux 5.17 with CONFIG_ANON_VMA_NAME "
-		      "gives them):\nall of weft's but the rings is counted in the "
+		fputs("Neither the kernel nor the process names its mappings: "
+		      "all of weft's\nbut the rings is counted in the "
 		      "rest.\n",
 		      a->out);
 }
