@@ -40,6 +40,7 @@ PROGRAMS = {
     "weft_mutex": ("weft", "weft_mutex.c", [], []),
     "weft_class": ("weft", "weft_class.c", [], []),
     "weft_clump": ("weft", "weft_clump.c", [], ["-pthread"]),
+    "weft_wake": ("weft", "weft_wake.c", [], ["-pthread"]),
     "weft_width": ("weft", "weft_width.c", [], []),
     "weft_memory": ("weft", "weft_memory.c", [], []),
     "weft_recycle": ("weft", "weft_recycle.c", [], []),

@@ -65,6 +65,24 @@ BENCHES = [
         System("weft, busy workers", "weft_across", 200_000, ["busy"]),
         System("spinning cache line", "across_threads", 200_000, ["spin"]),
     ], rounds=5, all_cores=True),
+    Cases("wake", "one wakes another, and is woken by it", [
+        ("on one worker", 9, [
+            System("weft", "weft_wake", 1_000_000, ["local"], instructions=True),
+            System("go", "micro_go", 1_000_000, ["chan"], GO),
+        ]),
+        ("64 on 2 workers, a semaphore of 8", 5, [
+            System("weft", "weft_wake", 640_000, ["contended"]),
+        ]),
+        ("between threads that sleep", 5, [
+            System("weft, a thread and a coroutine", "weft_wake", 20_000, ["thread"]),
+            System("weft, class latency", "weft_wake", 200_000, ["latency"]),
+            System("futex", "across_threads", 20_000, ["futex"]),
+            System("eventfd", "across_threads", 20_000, ["eventfd"]),
+        ]),
+        ("1,000 coroutines of a sleeping worker, by a thread", 5, [
+            System("weft", "weft_wake", 50_000, ["burst"]),
+        ]),
+    ], all_cores=True),
     Micro("idle", "what a parked runtime costs", [
         System("weft", "weft_idle", 2000),
         System("go", "micro_go", 2000, ["idle"], {"GOMAXPROCS": "2"}),

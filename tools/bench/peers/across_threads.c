@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A round trip between two threads, each on a core of its own: `across_threads N
- * futex|spin`. One word goes up by one on each side in turn; who waits for it sleeps in
- * futex(2), or reads it until it changes.
+ * futex|spin|eventfd`. One word goes up by one on each side in turn; who waits for it sleeps in
+ * futex(2), or reads it until it changes, or sleeps in read(2) of an eventfd.
  */
 #include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdbool.h>
+#include <sys/eventfd.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -15,6 +16,7 @@
 
 static uint32_t word __attribute__((aligned(64)));
 static bool sleeps;
+static int event[2] = {-1, -1};
 static long trips;
 
 static void pin(int i)
@@ -34,6 +36,10 @@ static void pin(int i)
 static void await(uint32_t want)
 {
 	uint32_t seen;
+	uint64_t times;
+
+	if (event[0] >= 0 && read(event[want & 1], &times, sizeof(times)) < 0)
+		exit(1);
 
 	while ((seen = __atomic_load_n(&word, __ATOMIC_ACQUIRE)) != want)
 		if (sleeps)
@@ -47,6 +53,8 @@ static void go_on(uint32_t value)
 	__atomic_store_n(&word, value, __ATOMIC_RELEASE);
 	if (sleeps)
 		syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, 1);
+	if (event[0] >= 0 && write(event[value & 1], &(uint64_t){1}, 8) < 0)
+		exit(1);
 }
 
 static void *other(void *arg)
@@ -66,6 +74,8 @@ int main(int argc, char **argv)
 
 	trips = bench_count(argc, argv, 20000);
 	sleeps = argc > 2 && !strcmp(argv[2], "futex");
+	for (int i = 0; i < 2 && argc > 2 && !strcmp(argv[2], "eventfd"); i++)
+		event[i] = eventfd(0, EFD_CLOEXEC);
 	pthread_create(&t, NULL, other, NULL);
 	pin(0);
 	uint64_t start = bench_now();
