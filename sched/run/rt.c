@@ -126,6 +126,15 @@ static unsigned spares_wanted(void)
 	return wf_rt.conf.stall_ms > 0 ? wf_rt.plan.n_workers : 0;
 }
 
+/* Those that share the locked memory: who says how many workers there may be wants room for
+ * them; otherwise later ones, and more spares than one, make do with what is left. */
+static unsigned rings_planned(void)
+{
+	const struct wf_plan *p = &wf_rt.plan;
+
+	return (wf_rt.conf.max_workers ? p->n_workers : p->n_start) + !!spares_wanted();
+}
+
 /* A worker, and behind it the numbers of all others (steal.c). */
 static size_t worker_bytes(void)
 {
@@ -257,7 +266,7 @@ static int prepare(const struct wf_conf *conf)
 					      .loose = wf_rt.conf.pin < 0},
 			&wf_rt.plan, g.error, sizeof(g.error));
 	if (!rc)
-		wf_ring_fit(&wf_rt.conf, wf_rt.plan.n_start + !!spares_wanted());
+		wf_ring_fit(&wf_rt.conf, rings_planned());
 	return rc;
 }
 
