@@ -66,6 +66,39 @@ enum { WEFT_SELECT_MAX = 32 };
 WEFT_API int weft_select(const struct weft_select *cases, unsigned n, bool block,
 			 int *ret_rc);
 
+/*
+ * The newest value of something, for any number of watchers: who looks seldom misses what came
+ * in between, and nobody holds up the setter. The value is copied under a spin lock, so it is
+ * small: a pointer or an index where there is more.
+ */
+struct weft_watch {
+	uint64_t opaque[8];
+};
+
+enum { WEFT_WATCH_MAX = 1024 };
+
+/* `value` holds the newest one, and its first contents are version 0; both are the caller's and
+ * outlive every call. -EINVAL size is over WEFT_WATCH_MAX */
+WEFT_API int weft_watch_init(struct weft_watch *watch, void *value, size_t size);
+
+/* Never waits. -EPIPE: it is closed */
+WEFT_API int weft_watch_set(struct weft_watch *watch, const void *value);
+
+/*
+ * [waits] Until there is another version than *io_version; its value and number are stored
+ * (ret_value may be NULL). Begin with 0 for all that comes, or with UINT64_MAX to get what is
+ * there at once. -EPIPE: it is closed and there is nothing new
+ */
+WEFT_API int weft_watch_wait(struct weft_watch *watch, uint64_t *io_version,
+			     void *ret_value);
+
+/* The same without waiting: -EAGAIN */
+WEFT_API int weft_watch_get(struct weft_watch *watch, uint64_t *io_version,
+			    void *ret_value);
+
+/* No more values: all that wait go on. -EPIPE: it was closed before */
+WEFT_API int weft_watch_close(struct weft_watch *watch);
+
 WEFT_END_DECLS
 
 #endif

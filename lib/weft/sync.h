@@ -129,6 +129,23 @@ struct weft_once {
  */
 WEFT_API int weft_once_do(struct weft_once *o, int (*fn)(void *arg), void *arg);
 
+/* Single flight: of those who ask for the same at the same time one does it. */
+struct weft_flight {
+	uint64_t opaque[4];
+};
+
+/*
+ * [waits] If nobody does it now for the same key (len bytes), run fn(arg, &value); else wait for
+ * who does. All get its status, and its value, which they share: who it belongs to is fn's and
+ * theirs to agree upon. If whoever does it fails because it was cancelled or out of time
+ * itself, one of those who wait does it anew. Who asks after fn has returned starts anew: this is
+ * no cache. fn must not ask for its own key (it would wait for itself).
+ *   -ENOMEM      -ECANCELED, -ETIMEDOUT: of the caller; it goes on for the others
+ */
+WEFT_API int weft_flight_do(struct weft_flight *flight, const void *key, size_t len,
+			    int (*fn)(void *arg, void **ret_value), void *arg,
+			    void **ret_value);
+
 /* A barrier for n parties, again and again. */
 struct weft_barrier {
 	uint64_t opaque[6];

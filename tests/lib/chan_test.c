@@ -355,3 +355,95 @@ Test(chan, nobody_is_served_by_itself, .timeout = 60)
 	RUN_ON(2, crossing);
 	RUN_ON(4, crossing);
 }
+
+/* A watch: its setter waits for nobody, and its watchers see the newest. */
+static struct weft_watch newest;
+
+struct pair {
+	long a, b;
+};
+
+static int watches(void *arg)
+{
+	struct pair p = {0};
+	uint64_t version = 0, before = 0;
+	long last = 0;
+	int rc;
+
+	(void)arg;
+	while (!(rc = weft_watch_wait(&newest, &version, &p))) {
+		CHECK(version > before);
+		CHECK(p.a == -p.b && p.a > last);
+		last = p.a;
+		before = version;
+	}
+	CHECK_EQ(rc, -EPIPE);
+	return last == EACH ? 0 : __LINE__;
+}
+
+static void *watch_in_thread(void *arg)
+{
+	return (void *)(intptr_t)watches(arg);
+}
+
+static int watching(void *arg)
+{
+	static struct pair memory;
+	struct weft_co *co[5];
+	pthread_t thread;
+	void *status;
+	uint64_t version = UINT64_MAX;
+	struct pair p;
+
+	(void)arg;
+	memory = (struct pair){0};
+	CHECK_EQ(weft_watch_init(&newest, &memory, sizeof(memory)), 0);
+	CHECK_EQ(weft_watch_get(&newest, &version, &p), 0);
+	CHECK_EQ(weft_watch_get(&newest, &version, &p), -EAGAIN);
+	for (int i = 0; i < 5; i++)
+		CHECK_EQ(weft_spawn(watches, NULL, NULL, &co[i]), 0);
+	CHECK_EQ(pthread_create(&thread, NULL, watch_in_thread, NULL), 0);
+	for (long i = 1; i <= EACH; i++) {
+		p = (struct pair){i, -i};
+		CHECK_EQ(weft_watch_set(&newest, &p), 0);
+		if (i % 3 == 0)
+			CHECK_EQ(weft_yield(), 0);
+	}
+	CHECK_EQ(weft_watch_close(&newest), 0);
+	CHECK_EQ(weft_watch_close(&newest), -EPIPE);
+	CHECK_EQ(weft_watch_set(&newest, &p), -EPIPE);
+	for (int i = 0; i < 5; i++)
+		JOIN(co[i], 0);
+	CHECK_EQ(pthread_join(thread, &status), 0);
+	CHECK_EQ((intptr_t)status, 0);
+	return 0;
+}
+
+Test(chan, watchers_see_the_newest, .timeout = 60)
+{
+	RUN_ON(1, watching);
+	RUN_ON(2, watching);
+	cr_assert_eq(weft_watch_init(&newest, NULL, 8), -EINVAL);
+	cr_assert_eq(weft_watch_init(&newest, &newest, WEFT_WATCH_MAX + 1), -EINVAL);
+}
+
+static int watch_late(void *arg)
+{
+	uint64_t version = 0;
+	struct weft_deadline d;
+
+	(void)arg;
+	CHECK_EQ(weft_watch_init(&newest, NULL, 0), 0);
+	CHECK_EQ(weft_deadline_open(&d, weft_now() + 5 * WEFT_MS), 0);
+	CHECK_EQ(weft_watch_wait(&newest, &version, NULL), -ETIMEDOUT);
+	CHECK_EQ(weft_deadline_close(&d), 1);
+	CHECK_EQ(weft_watch_set(&newest, NULL), 0);
+	CHECK_EQ(weft_watch_wait(&newest, &version, NULL), 0);
+	CHECK_EQ(version, 1);
+	return 0;
+}
+
+Test(chan, a_watcher_can_be_out_of_time)
+{
+	RUN_ON(1, watch_late);
+}

@@ -505,3 +505,94 @@ Test(sync, a_cancelled_writer_lets_readers_by, .timeout = 30)
 	RUN_ON(1, writer_first);
 	RUN_ON(2, writer_first);
 }
+
+/* Single flight. */
+static struct weft_flight flight;
+static atomic_int flights, landed;
+
+static int flies(void *arg, void **ret_value)
+{
+	atomic_fetch_add(&flights, 1);
+	int rc = weft_sleep_ns(2 * WEFT_MS);
+
+	*ret_value = arg;
+	return rc ? rc : *(int *)arg;
+}
+
+static int asks(void *arg)
+{
+	void *value = NULL;
+	int key = *(int *)arg % 2;
+
+	CHECK_EQ(weft_flight_do(&flight, &key, sizeof(key), flies, arg, &value),
+		 *(int *)value);
+	CHECK_EQ(*(int *)value % 2, key);
+	atomic_fetch_add(&landed, 1);
+	return 0;
+}
+
+static int fly_together(void *arg)
+{
+	static int number[32];
+	struct weft_co *co[32];
+
+	(void)arg;
+	flights = landed = 0;
+	for (int i = 0; i < 32; i++) {
+		number[i] = i;
+		CHECK_EQ(weft_spawn(asks, &number[i], NULL, &co[i]), 0);
+	}
+	for (int i = 0; i < 32; i++)
+		JOIN(co[i], 0);
+	CHECK_EQ(landed, 32);
+	CHECK(flights >= 2 && flights < 32);
+	int before = flights;
+	CHECK_EQ(asks(&number[0]), 0);
+	CHECK_EQ(flights, before + 1); /* no cache */
+	return 0;
+}
+
+Test(sync, one_does_what_many_ask_for, .timeout = 60)
+{
+	RUN_ON(1, fly_together);
+	RUN_ON(2, fly_together);
+}
+
+static int asks_or_is_stopped(void *arg)
+{
+	void *value = NULL;
+	int rc = weft_flight_do(&flight, "key", 3, flies, arg, &value);
+
+	CHECK_EQ(rc, rc < 0 ? -ECANCELED : *(int *)value);
+	if (rc > 0)
+		atomic_fetch_add(&landed, 1);
+	return 0;
+}
+
+static int lead_is_cancelled(void *arg)
+{
+	static int number = 4;
+	struct weft_co *lead, *follower[3];
+
+	(void)arg;
+	flights = landed = 0;
+	CHECK_EQ(weft_spawn(asks_or_is_stopped, &number, NULL, &lead), 0);
+	CHECK_EQ(weft_yield(), 0);
+	for (int i = 0; i < 3; i++)
+		CHECK_EQ(weft_spawn(asks_or_is_stopped, &number, NULL, &follower[i]), 0);
+	CHECK_EQ(weft_yield(), 0);
+	CHECK_EQ(flights, 1);
+	CHECK_EQ(weft_cancel(lead), 0);
+	CHECK_EQ(weft_cancel(follower[0]), 0);
+	CHECK(weft_join(lead, NULL) == 0 && weft_join(follower[0], NULL) == 0);
+	JOIN(follower[1], 0);
+	JOIN(follower[2], 0);
+	CHECK_EQ(flights, 2);
+	CHECK_EQ(landed, 2);
+	return 0;
+}
+
+Test(sync, a_cancelled_leader_has_a_successor, .timeout = 60)
+{
+	RUN_ON(1, lead_is_cancelled);
+}

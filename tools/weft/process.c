@@ -137,7 +137,7 @@ static hwloc_bitmap_t read_allowed(const char *proc, pid_t pid, int tid)
 	FILE *f = open_file("%s/%d/task/%d/status", proc, (int)pid, tid);
 
 	while (f && !set && getline(&line, &room, f) > 0) {
-		if (strncmp(line, key, sizeof(key) - 1))
+		if (strncmp(line, key, sizeof(key) - 1) != 0)
 			continue;
 		set = hwloc_bitmap_alloc();
 		char *list = line + sizeof(key) - 1;
@@ -163,7 +163,7 @@ static int add_thread(struct topo_process *p, const char *proc, int tid)
 		snprintf(p->name, sizeof(p->name), "%s", t.name);
 	if (tid == p->pid && !p->allowed)
 		p->allowed = read_allowed(proc, p->pid, tid);
-	if (strncmp(t.name, "weft/", 5))
+	if (strncmp(t.name, "weft/", 5) != 0)
 		return 0;
 	t.allowed = read_allowed(proc, p->pid, tid);
 	if (!t.allowed)
@@ -223,7 +223,7 @@ static int add_ring(struct topo_process *p, const char *proc, int fd)
 	snprintf(path, sizeof(path), "%s/%d/fd/%d", proc, (int)p->pid, fd);
 	ssize_t n = readlink(path, to, sizeof(to) - 1);
 	to[n > 0 ? n : 0] = '\0';
-	if (strcmp(to, "anon_inode:[io_uring]"))
+	if (strcmp(to, "anon_inode:[io_uring]") != 0)
 		return 0;
 	f = open_file("%s/%d/fdinfo/%d", proc, (int)p->pid, fd);
 	if (!f)
@@ -253,7 +253,7 @@ static int add_notes(struct topo_process *p, const char *proc, int fd)
 
 	snprintf(path, sizeof(path), "%s/%d/fd/%d", proc, (int)p->pid, fd);
 	if (readlink(path, to, sizeof(to) - 1) < 0 ||
-	    strcmp(to, "/memfd:weft mappings (deleted)"))
+	    strcmp(to, "/memfd:weft mappings (deleted)") != 0)
 		return 0;
 	FILE *f = open_file("%s", path);
 	int rc = 0;
