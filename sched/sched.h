@@ -55,6 +55,10 @@ int wf_get_class(void);          /* the same */
 int wf_pin(void);
 int wf_unpin(void);
 
+/* idle.c: to some worker. Async-signal-safe. -ESHUTDOWN */
+struct wf_msg;
+int wf_send_from_signal(struct wf_msg *msg);
+
 /* park.c, worker.c */
 int wf_yield(void);
 int wf_checkpoint(void);

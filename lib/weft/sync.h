@@ -172,6 +172,23 @@ WEFT_API int weft_rwlock_wrlock(struct weft_rwlock *l); /* [waits] */
 /* Let go of what the caller holds. -EPERM: nobody holds it */
 WEFT_API int weft_rwlock_unlock(struct weft_rwlock *l);
 
+/*
+ * From a signal handler to coroutines. Posts that come before somebody waits, or close together,
+ * are one. It belongs to the program, not to a stack: a post may be under way until the runtime
+ * stops, so it must live that long (static memory).
+ */
+struct weft_notify {
+	uint64_t opaque[8];
+};
+
+/* Async-signal-safe, on any thread, at any time; leaves errno as it is, takes no lock, and makes at
+ * most one system call, if the worker sleeps. -ESHUTDOWN: no runtime is up */
+WEFT_API int weft_notify_post(struct weft_notify *notify);
+
+/* [waits] Until there was a post since the last wait that ended with 0. One of those who wait
+ * gets it. */
+WEFT_API int weft_notify_wait(struct weft_notify *notify);
+
 WEFT_END_DECLS
 
 #endif

@@ -22,6 +22,9 @@
  *      called read (the worker). Who has work of its own by then passes the call on.
  *      model: tests/model/watch.pml, tests/model/relief.pml
  */
+#include <errno.h>
+
+#include "../sched.h"
 #include "class.h"
 #include "monitor.h"
 #include "steal.h"
@@ -40,6 +43,26 @@ void wf_send(struct wf_worker *to, struct wf_msg *msg)
 	if (w)
 		wf_count(&w->count.wakes, 1u); /* statistics: relaxed */
 	to->ring.engine->wake(&to->ring, w ? &w->ring : NULL);
+}
+
+/* Not through the ring of the worker whose thread this may be: it may be in the middle of using it.
+ * errno is the interrupted code's. */
+int wf_send_from_signal(struct wf_msg *msg)
+{
+	int err = errno, rc = -ESHUTDOWN;
+
+	if (wf_visit()) {
+		struct wf_worker *to = wf_rt.workers[0];
+
+		wf_inbox_push_any(&to->inbox, msg);        /* ID1 */
+		if (wf_atomic_load_seq(&to->sleeping) &&   /* ID1 */
+		    wf_atomic_xchg_seq(&to->sleeping, 0u)) /* ID1: one sender wakes */
+			to->ring.engine->wake(&to->ring, NULL);
+		wf_leave();
+		rc = 0;
+	}
+	errno = err;
+	return rc;
 }
 
 /* Wake one sleeping worker, the nearest. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Synchronisation between coroutines on any workers and plain threads. */
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <unistd.h>
 
@@ -595,4 +596,87 @@ static int lead_is_cancelled(void *arg)
 Test(sync, a_cancelled_leader_has_a_successor, .timeout = 60)
 {
 	RUN_ON(1, lead_is_cancelled);
+}
+
+/* From a signal handler, which interrupts workers and plain threads alike. */
+static struct weft_notify note;
+static atomic_int handled, heard;
+
+static void on_signal(int sig)
+{
+	(void)sig;
+	atomic_fetch_add(&handled, 1);
+	if (weft_notify_post(&note) < 0)
+		_exit(9);
+}
+
+static int hears(void *arg)
+{
+	int rc;
+
+	(void)arg;
+	while (!(rc = weft_notify_wait(&note)))
+		atomic_fetch_add(&heard, 1);
+	return rc;
+}
+
+/* Something that takes locks and uses rings, for the signals to come into the middle of. */
+static int keeps_busy(void *arg)
+{
+	(void)arg;
+	while (atomic_load(&handled) < 2000) {
+		CHECK_EQ(weft_mutex_lock(&it.m), 0);
+		CHECK_EQ(weft_mutex_unlock(&it.m), 0);
+		CHECK_EQ(weft_sleep_ns(WEFT_US), 0);
+	}
+	return 0;
+}
+
+static void *raises(void *arg)
+{
+	while (atomic_load(&handled) < 2000) {
+		kill(getpid(), SIGUSR2);
+		usleep(20);
+	}
+	return arg;
+}
+
+static int hear_signals(void *arg)
+{
+	struct weft_co *co[9];
+	pthread_t thread;
+
+	(void)arg;
+	handled = heard = 0;
+	CHECK_EQ(weft_spawn(hears, NULL, NULL, &co[8]), 0);
+	for (int i = 0; i < 8; i++)
+		CHECK_EQ(weft_spawn(keeps_busy, NULL, NULL, &co[i]), 0);
+	CHECK_EQ(pthread_create(&thread, NULL, raises, NULL), 0);
+	for (int i = 0; i < 8; i++)
+		JOIN(co[i], 0);
+	CHECK_EQ(pthread_join(thread, NULL), 0);
+	for (int before = -1; before != atomic_load(&heard);) {
+		before = atomic_load(&heard);
+		CHECK_EQ(weft_sleep_ns(5 * WEFT_MS), 0);
+	}
+	CHECK(atomic_load(&heard) > 0 && atomic_load(&heard) <= atomic_load(&handled));
+	/* when all are at rest each one is heard */
+	for (int i = 0; i < 20; i++) {
+		int n = atomic_load(&heard);
+
+		CHECK_EQ(raise(SIGUSR2), 0);
+		while (atomic_load(&heard) == n)
+			CHECK_EQ(weft_sleep_ns(100 * WEFT_US), 0);
+	}
+	CHECK_EQ(weft_cancel(co[8]), 0);
+	JOIN(co[8], -ECANCELED);
+	return 0;
+}
+
+Test(sync, a_signal_handler_is_heard, .timeout = 60)
+{
+	signal(SIGUSR2, on_signal);
+	RUN_ON(1, hear_signals);
+	RUN_ON(2, hear_signals);
+	cr_assert_eq(weft_notify_post(&note), -ESHUTDOWN);
 }
