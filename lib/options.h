@@ -12,4 +12,10 @@
  */
 int weft__options_copy(void *dst, size_t known, const void *src);
 
+/*
+ * Give a user's result struct, whose first member is its size, what it knows of the `known` bytes
+ * at src, and zeros for the rest. -EINVAL: NULL, or smaller than its first member.
+ */
+int weft__result_copy(void *dst, const void *src, size_t known);
+
 #endif

@@ -3,8 +3,8 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <string.h>
 
+#include "../options.h"
 #include "../../sched/sched.h"
 
 int weft_place_get(unsigned worker, struct weft_place *place)
@@ -16,17 +16,12 @@ int weft_place_get(unsigned worker, struct weft_place *place)
 	int rc = wf_place_get(worker, &p);
 	if (rc)
 		return rc;
-	const struct weft_place all = {.size = place->size,
-				       .cpu = p.cpu,
+	const struct weft_place all = {.cpu = p.cpu,
 				       .node = p.node,
 				       .core = (int)p.core,
 				       .cache = (int)p.cache,
 				       .package = (int)p.package};
-	size_t n = place->size < sizeof(all) ? place->size : sizeof(all);
-
-	memset((char *)place + sizeof(size_t), 0, place->size - sizeof(size_t));
-	memcpy(place, &all, n);
-	return 0;
+	return weft__result_copy(place, &all, sizeof(all));
 }
 
 int weft_place_text(char *buf, size_t size)
@@ -68,14 +63,7 @@ int weft_whereabouts(struct weft_whereabouts *whereabouts)
 	int rc = wf_whereabouts(&w);
 	if (rc)
 		return rc;
-	const struct weft_whereabouts all = {.size = whereabouts->size,
-					     .node = w.node,
-					     .runs_local = w.runs_local,
-					     .runs_remote = w.runs_remote};
-	size_t n = whereabouts->size < sizeof(all) ? whereabouts->size : sizeof(all);
-
-	memset((char *)whereabouts + sizeof(size_t), 0,
-	       whereabouts->size - sizeof(size_t));
-	memcpy(whereabouts, &all, n);
-	return 0;
+	const struct weft_whereabouts all = {
+		.node = w.node, .runs_local = w.runs_local, .runs_remote = w.runs_remote};
+	return weft__result_copy(whereabouts, &all, sizeof(all));
 }

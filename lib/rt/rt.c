@@ -25,6 +25,22 @@ int weft__options_copy(void *dst, size_t known, const void *src)
 	return 0;
 }
 
+int weft__result_copy(void *dst, const void *src, size_t known)
+{
+	size_t size;
+
+	if (!dst)
+		return -EINVAL;
+	memcpy(&size, dst, sizeof(size));
+	if (size < sizeof(size))
+		return -EINVAL;
+	memset((char *)dst + sizeof(size), 0, size - sizeof(size));
+	size_t n = size < known ? size : known;
+	memcpy((char *)dst + sizeof(size), (const char *)src + sizeof(size),
+	       n - sizeof(size));
+	return 0;
+}
+
 const char *weft_version(void)
 {
 #define TEXT_(x) #x
@@ -132,14 +148,13 @@ int weft_feature(unsigned i, const char **ret_name, bool *ret_on, const char **r
 int weft_stats(struct weft_stats *stats)
 {
 	struct wf_totals t;
+	int rc = wf_totals(&t);
 
 	if (!stats || stats->size < sizeof(stats->size))
 		return -EINVAL;
-	int rc = wf_totals(&t);
 	if (rc)
 		return rc;
-	const struct weft_stats all = {.size = stats->size,
-				       .spawned = t.spawned,
+	const struct weft_stats all = {.spawned = t.spawned,
 				       .ended = t.ended,
 				       .switches = t.switches,
 				       .steals = t.steals_near + t.steals_node +
@@ -169,8 +184,5 @@ int weft_stats(struct weft_stats *stats)
 				       .steals_node = t.steals_node,
 				       .steals_remote = t.steals_remote,
 				       .runs_remote = t.runs_remote};
-	size_t n = stats->size < sizeof(all) ? stats->size : sizeof(all);
-	memset((char *)stats + sizeof(size_t), 0, stats->size - sizeof(size_t));
-	memcpy(stats, &all, n);
-	return 0;
+	return weft__result_copy(stats, &all, sizeof(all));
 }

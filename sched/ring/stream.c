@@ -168,6 +168,19 @@ void wf_stream_stop(struct wf_ring *home, struct wf_fd *f)
 	home->engine->stream_cancel(home, f);
 }
 
+static void stop_one(struct wf_fd *f, void *ring)
+{
+	wf_spin_lock(&f->lock);
+	if (f->home == ring && f->state & WF_FD_ARMED)
+		wf_stream_stop(ring, f);
+	wf_spin_unlock(&f->lock);
+}
+
+void wf_stream_stop_all(struct wf_ring *home)
+{
+	wf_fd_for_each(stop_one, home);
+}
+
 void wf_stream_wake(struct wf_ring *here, struct wf_fd *f, ssize_t res)
 {
 	struct wf_co *co = wf_fd_take_waiter(f);

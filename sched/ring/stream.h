@@ -31,6 +31,9 @@ bool wf_stream_want(struct wf_ring *here, struct wf_fd *f);
 /* f locked, on home's thread. Ask an armed stream to end. */
 void wf_stream_stop(struct wf_ring *home, struct wf_fd *f);
 
+/* On home's thread: all of its streams. */
+void wf_stream_stop_all(struct wf_ring *home);
+
 /* f locked, idle. Drop readahead and queued connections. */
 void wf_stream_drop(struct wf_ring *here, struct wf_fd *f);
 

@@ -15,14 +15,6 @@ static bool is_wanted(const struct wf_worker *w)
 	       !wf_atomic_load_seq(&w->retired);      /* LW1 */
 }
 
-static void stop_stream(struct wf_fd *f, void *ring)
-{
-	wf_spin_lock(&f->lock);
-	if (f->home == ring && f->state & WF_FD_ARMED)
-		wf_stream_stop(ring, f);
-	wf_spin_unlock(&f->lock);
-}
-
 /* Nobody but this thread ends a call op of its ring: one that is parked stays so. Its worker is
  * that of the wait which the word tells of, since it is looked at after the word. */
 static void stop_op(struct wf_co *co, void *arg)
@@ -44,7 +36,7 @@ static void stop_op(struct wf_co *co, void *arg)
 static void leave_ring(struct wf_worker *w)
 {
 	w->ring.leaving = true; /* who waits at a stream that ends goes elsewhere */
-	wf_fd_for_each(stop_stream, &w->ring);
+	wf_stream_stop_all(&w->ring);
 	wf_co_for_each(stop_op, w);
 }
 

@@ -279,14 +279,6 @@ int wf_worker_open(struct wf_worker *w)
 	return rc ? rc : w->ring.engine->open(&w->ring, &wf_rt.conf);
 }
 
-static void stop_stream(struct wf_fd *f, void *ring)
-{
-	wf_spin_lock(&f->lock);
-	if (f->home == ring && f->state & WF_FD_ARMED)
-		wf_stream_stop(ring, f);
-	wf_spin_unlock(&f->lock);
-}
-
 static void drop_stream(struct wf_fd *f, void *ring)
 {
 	wf_spin_lock(&f->lock);
@@ -300,7 +292,7 @@ static void drop_stream(struct wf_fd *f, void *ring)
 /* All coroutines have ended; descriptors that were left open may still have streams. */
 static void close_ring(struct wf_worker *w)
 {
-	wf_fd_for_each(stop_stream, &w->ring);
+	wf_stream_stop_all(&w->ring);
 	while (w->ring.in_flight > 0)
 		w->ring.engine->poll(&w->ring, 1000000);
 	wf_fd_for_each(drop_stream, &w->ring);
