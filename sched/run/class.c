@@ -95,6 +95,8 @@ struct wf_co *wf_next_special(struct wf_worker *w)
 
 void wf_class_runs(struct wf_worker *w, const struct wf_co *co)
 {
+	if (co->traits & WF_CO_CLASS)
+		w->mixed = true;
 	if (co->traits & WF_CO_LATENCY) {
 		w->urgent_until = w->now + URGENT_NS;
 		wf_count(&w->count.latency_runs, 1u); /* statistics: relaxed */
@@ -173,9 +175,9 @@ static void learn(struct wf_worker *w, bool won)
 	w->spin_ns = won ? most : w->spin_ns / 2 > most / 8 ? w->spin_ns / 2 : most / 8;
 }
 
-bool wf_class_spin(struct wf_worker *w)
+bool wf_class_spin_slow(struct wf_worker *w)
 {
-	if (wf_likely(!ran_latency(w)) || w->place.shared || wf_rt.conf.spin_us <= 0)
+	if (!ran_latency(w) || w->place.shared || wf_rt.conf.spin_us <= 0)
 		return false;
 	bool won = spin(w);
 
@@ -183,12 +185,12 @@ bool wf_class_spin(struct wf_worker *w)
 	return won;
 }
 
-void wf_class_wait(struct wf_worker *w)
+void wf_class_wait_slow(struct wf_worker *w)
 {
-	const bool linger = wf_unlikely(ran_only_batch(w)) && wf_rt.conf.linger_us > 0;
+	const bool linger = ran_only_batch(w) && wf_rt.conf.linger_us > 0;
 
 	w->ring.linger_us = linger ? (uint32_t)wf_rt.conf.linger_us : 0;
 	w->waited.latency_runs = w->count.latency_runs;
 	w->waited.batch_runs = w->count.batch_runs;
-	w->waited.switches = w->count.switches;
+	w->mixed = false;
 }

@@ -112,7 +112,8 @@ static void age_forks(struct wf_worker *w)
  */
 static int budget(const struct wf_worker *w)
 {
-	uint32_t n = wf_queued(w) + 1;
+	uint32_t n = 1 + (wf_unlikely(w->special) ? wf_queued(w)
+						  : wf_runq_len(&w->lane[WF_NORMAL].q));
 
 	return wf_class_budget(w, n < WF_BUDGET_MIN   ? WF_BUDGET_MIN
 				  : n > WF_BUDGET_MAX ? WF_BUDGET_MAX

@@ -100,6 +100,7 @@ struct wf_worker {
 	int budget;
 	bool off_duty; /* retired, or a spare at rest: runs nothing but what is pinned */
 	bool glance;   /* the present run is one of class batch */
+	bool mixed;    /* other classes than normal ran since the last sleep */
 	bool special;  /* something pinned, or not of class normal, may be runnable */
 	bool idle;     /* has slept since it ran anything */
 	enum wf_duty duty;
