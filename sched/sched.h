@@ -128,7 +128,7 @@ struct wf_totals {
 	uint64_t spawned, ended, switches, wakes, remote_msgs, timers_fired;
 	uint64_t steals_near, steals_node, steals_remote, runs_remote;
 	uint64_t enters, sqes, cqes, starved, overflows, trimmed;
-	uint64_t hogs, blocked, disk_sleeps, stall_faults, handed_over, spares;
+	uint64_t hogs, blocked, disk_sleeps, stall_faults, handed_over, spares, rescued;
 	uint64_t latency_runs, batch_runs, spins, spins_won;
 	uint64_t retired, moved;
 };

@@ -93,6 +93,7 @@ int weft_start(const struct weft_options *opt)
 			       .pin = o.pin,
 			       .disable = o.disable,
 			       .place = o.place,
+			       .rescue = o.rescue,
 			       .stall_ms = o.stall_ms,
 			       .on_stall = {.fn = o.on_stall ? tell_stall : NULL,
 					    .user_fn = (void (*)(void))o.on_stall,
@@ -183,6 +184,7 @@ int weft_stats(struct weft_stats *stats)
 				       .steals_near = t.steals_near,
 				       .steals_node = t.steals_node,
 				       .steals_remote = t.steals_remote,
-				       .runs_remote = t.runs_remote};
+				       .runs_remote = t.runs_remote,
+				       .rescued = t.rescued};
 	return weft__result_copy(stats, &all, sizeof(all));
 }

@@ -25,6 +25,14 @@ WEFT_BEGIN_DECLS
  * completions, or a cancel or close that its ring must make. So the bound for those is the
  * next checkpoint, or the end of the system call.
  *
+ * With the option `rescue` completions are no longer among them. Every half millisecond the
+ * monitor looks whether any wait at the stalled worker's ring; if so it has the thread submit
+ * and complete what there is, by the same signal, reaps for it, and hands on whom that wakes,
+ * to a spare also behind a HOG. So connections at home there live on. It costs the coroutine
+ * that stalls some microseconds each time, and a system call that it is in begins anew
+ * (SA_RESTART); those that cannot, says signal(7), return EINTR: sleeps, poll, select,
+ * epoll_wait, and socket calls with a timeout of their own.
+ *
  * Called on the monitor's thread, which waits for it; lent until it returns. It may not stop
  * the runtime.
  */
@@ -97,6 +105,8 @@ struct weft_options {
 	void *stall_arg;
 	const char
 		*place; /* WEFT_PLACE: placement of workers by name, see weft/place.h */
+	int rescue;     /* WEFT_RESCUE: 1 lets completions of a stalled worker be reaped
+			   by others; needs stall_ms and faults, else -EINVAL; -1 off */
 };
 
 /*
@@ -187,6 +197,8 @@ struct weft_stats {
 
 	uint64_t retired; /* times that a worker did */
 	uint64_t moved;   /* coroutines that it found runnable and gave away */
+
+	uint64_t rescued; /* with `rescue`: completions reaped for a stalled worker */
 };
 WEFT_API int weft_stats(struct weft_stats *stats);
 

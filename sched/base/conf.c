@@ -59,6 +59,16 @@ static int fill(const struct row *row, struct wf_conf *conf, char *err, size_t e
 	return -EINVAL;
 }
 
+static int check_needs(const struct wf_conf *conf, char *err, size_t err_size)
+{
+	if (conf->rescue <= 0 || (conf->stall_ms > 0 && conf->faults > 0))
+		return 0;
+	snprintf(err, err_size,
+		 "rescue (WEFT_RESCUE) needs stall_ms (WEFT_STALL_MS) and faults "
+		 "(WEFT_FAULTS)");
+	return -EINVAL;
+}
+
 int wf_conf_fill(struct wf_conf *conf, char *err, size_t err_size)
 {
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -67,5 +77,5 @@ int wf_conf_fill(struct wf_conf *conf, char *err, size_t err_size)
 			return rc;
 	}
 	fill_texts(conf);
-	return 0;
+	return check_needs(conf, err, err_size);
 }

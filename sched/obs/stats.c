@@ -57,6 +57,7 @@ int wf_totals(struct wf_totals *t)
 	SUM(stall_faults, wf_stalls.faults);
 	SUM(handed_over, wf_stalls.handed_over);
 	SUM(spares, wf_stalls.spares);
+	SUM(rescued, wf_stalls.rescued);
 #undef SUM
 	if (plain)
 		wf_leave();

@@ -102,6 +102,11 @@ void wf_bufs_taken(struct wf_bufs *b)
 		show_spares(b);
 }
 
+void wf_bufs_taken_any(struct wf_bufs *b)
+{
+	wf_count(&b->owed, 1u); /* BR2 relaxed */
+}
+
 void wf_bufs_short(struct wf_bufs *b)
 {
 	if (b->spare != WF_BUF_NONE)
@@ -111,7 +116,8 @@ void wf_bufs_short(struct wf_bufs *b)
 
 void wf_bufs_give_owner(struct wf_bufs *b, uint16_t bid)
 {
-	wf_assert(bid < b->n && b->n_free < b->n);
+	wf_assert(bid < b->n &&
+		  b->n_free < b->n + wf_atomic_load_relaxed(&b->owed)); /* BR2 relaxed */
 	b->n_free++;
 	if (wf_likely(b->n_shown < b->goal)) {
 		show(b, bid);
@@ -129,6 +135,14 @@ void wf_bufs_give_any(struct wf_bufs *b, uint16_t bid)
 	do
 		b->info[bid].next = head ? (uint16_t)(head - 1) : WF_BUF_NONE;
 	while (!wf_atomic_cas_release(&b->remote, &head, bid + 1u)); /* BR1 */
+}
+
+void wf_bufs_settle(struct wf_bufs *b)
+{
+	while (b->owed) {
+		b->owed--;
+		wf_bufs_taken(b);
+	}
 }
 
 void wf_bufs_collect(struct wf_bufs *b)

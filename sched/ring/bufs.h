@@ -7,6 +7,8 @@
  * BR1  remote: cas_release in wf_bufs_give_any  <->  xchg_acquire in wf_bufs_collect.
  *      The owner sees the links. It takes the whole list, so there is no ABA.
  *      model: tests/model/bufs.pml
+ * BR2  owed: counted up, relaxed, by who reaps for the owner  <->  counted down by the owner
+ *      when that is over. LO1 (loan.h) orders the two.
  */
 #ifndef WF_RING_BUFS_H
 #define WF_RING_BUFS_H
@@ -39,6 +41,7 @@ struct wf_bufs {
 	uint32_t goal;   /* for n_shown */
 	uint16_t spare;  /* owner only: first of those free and not shown */
 	uint32_t remote; /* BR1: 1 + first returned by others */
+	uint32_t owed;   /* BR2: taken, but not yet told */
 };
 
 /* Register with the ring behind ring_fd. -ENOMEM: less is possible (memlock). */
@@ -58,11 +61,17 @@ static inline char *wf_bufs_data(const struct wf_bufs *b, uint16_t bid)
 /* Owner: the kernel took one; show it another. */
 void wf_bufs_taken(struct wf_bufs *b);
 
+/* Who reaps for the owner: the same, told when it settles. */
+void wf_bufs_taken_any(struct wf_bufs *b);
+
 /* Owner: the kernel found none. */
 void wf_bufs_short(struct wf_bufs *b);
 
 void wf_bufs_give_owner(struct wf_bufs *b, uint16_t bid);
 void wf_bufs_give_any(struct wf_bufs *b, uint16_t bid);
+
+/* Owner, nobody reaps for it any more: be told. */
+void wf_bufs_settle(struct wf_bufs *b);
 
 /* Owner: hand the kernel what others returned. */
 void wf_bufs_collect(struct wf_bufs *b);

@@ -2,8 +2,13 @@
 /*
  * One worker's ring, and the seam behind which an engine waits for the kernel.
  *
- * Only the owning thread calls the functions here, except wf_engine.wake. What completes
- * makes coroutines runnable: they are collected in `ready`, which the worker takes.
+ * Only the owning thread calls the functions here, except wf_engine.wake and what serves to
+ * rescue. What completes makes coroutines runnable: they are collected in `ready`, which the
+ * worker takes.
+ *
+ * LO2  filled: store_release by the owner when a request is written in full  <->  load_relaxed
+ *      by its own signal handler, which submits so far and no farther; and by others, to guess
+ *      whether there is anything to submit.
  */
 #ifndef WF_RING_RING_H
 #define WF_RING_RING_H
@@ -14,6 +19,7 @@
 #include "../base/conf.h"
 #include "bufs.h"
 #include "fd.h"
+#include "loan.h"
 #include "op.h"
 
 /* Statistics: one writer, relaxed, read by anybody. */
@@ -33,6 +39,9 @@ struct wf_ring {
 	unsigned enter_flags;
 	uint32_t in_flight; /* requests whose last completion is outstanding, wakes apart
 			     */
+	uint32_t filled;    /* LO2 */
+	struct wf_loan loan;
+	struct wf_ring *of; /* whose completions it reaps: its own, but for a rescuer */
 	struct wf_co *ready, **ready_tail;
 	uint32_t readahead_bytes;
 	struct wf_bufs bufs;
@@ -67,6 +76,13 @@ struct wf_engine {
 	bool (*came)(const struct wf_ring *r);
 	/* Whether a poll without waiting would do anything. Cheap. */
 	bool (*busy)(const struct wf_ring *r);
+	/* In a signal handler of the owner, who is not in poll: submit and complete what there
+	 * is, and note in r->loan what may be taken. */
+	void (*lend)(struct wf_ring *r);
+	/* Who took r's completions, here->of: reap them; returns how many. */
+	unsigned (*rescue)(struct wf_ring *here);
+	/* Any thread: whether lending would bring anything. */
+	bool (*stuck)(const struct wf_ring *r);
 	/* Any thread: end `target`'s wait. from: the caller's own ring, or NULL. */
 	void (*wake)(struct wf_ring *target, struct wf_ring *from);
 };

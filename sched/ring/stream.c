@@ -159,13 +159,13 @@ bool wf_stream_want(struct wf_ring *here, struct wf_fd *f)
 	return true;
 }
 
-void wf_stream_stop(struct wf_ring *home, struct wf_fd *f)
+void wf_stream_stop(struct wf_ring *here, struct wf_fd *f)
 {
 	if ((f->state & (WF_FD_ARMED | WF_FD_CANCELLING)) != WF_FD_ARMED)
 		return;
 	f->state |= WF_FD_CANCELLING;
-	wf_count(&home->count.cancels, 1u); /* statistics: relaxed */
-	home->engine->stream_cancel(home, f);
+	wf_count(&here->count.cancels, 1u); /* statistics: relaxed */
+	here->engine->stream_cancel(here, f);
 }
 
 static void stop_one(struct wf_fd *f, void *ring)
@@ -212,36 +212,44 @@ static struct wf_co *claim_waiter(struct wf_fd *f)
 }
 
 /* The common case: somebody waits with room for all, and nothing is before it. */
-static bool hand_over(struct wf_ring *r, struct wf_fd *f, struct wf_co *co, uint16_t bid,
-		      uint32_t len)
+static bool hand_over(struct wf_ring *here, struct wf_fd *f, struct wf_co *co,
+		      uint16_t bid, uint32_t len)
 {
+	struct wf_bufs *b = &f->home->bufs;
+
 	if (f->first != WF_BUF_NONE || f->what.want != WF_WANT_BYTES || len > f->what.len)
 		return false;
-	memcpy(f->what.buf, r->bufs.mem + (uint64_t)bid * r->bufs.stride, len);
-	wf_bufs_give_owner(&r->bufs, bid);
+	memcpy(f->what.buf, b->mem + (uint64_t)bid * b->stride, len);
+	give(here, f->home, bid);
 	co->result = (int32_t)len;
-	wf_ring_ready(r, co);
+	wf_ring_ready(here, co);
 	return true;
 }
 
-static void got_bytes(struct wf_ring *r, struct wf_fd *f, uint16_t bid, uint32_t len)
+/* A quarter is left; a rescuer cannot tell. */
+static bool few_left(const struct wf_ring *here, const struct wf_ring *home)
 {
+	return here == home && home->bufs.n_free < home->bufs.n / 4;
+}
+
+static void got_bytes(struct wf_ring *here, struct wf_fd *f, uint16_t bid, uint32_t len)
+{
+	struct wf_ring *home = f->home;
 	struct wf_co *co = claim_waiter(f);
 
-	wf_kernel_wrote(r->bufs.mem + (uint64_t)bid * r->bufs.stride, len);
-	if (wf_likely(co && hand_over(r, f, co, bid, len)))
+	wf_kernel_wrote(home->bufs.mem + (uint64_t)bid * home->bufs.stride, len);
+	if (wf_likely(co && hand_over(here, f, co, bid, len)))
 		return;
-	r->bufs.info[bid] = (struct wf_buf){.len = len, .next = WF_BUF_NONE};
-	append(r, f, bid);
+	home->bufs.info[bid] = (struct wf_buf){.len = len, .next = WF_BUF_NONE};
+	append(home, f, bid);
 	if (co) {
-		co->result = (int32_t)wf_stream_take(r, f, &f->what);
-		wf_ring_ready(r, co);
+		co->result = (int32_t)wf_stream_take(here, f, &f->what);
+		wf_ring_ready(here, co);
 	}
 	/* At the bound, or when buffers run low and this connection holds some already:
 	 * what is left is for those that hold none. */
-	if (f->held >= r->readahead_bytes ||
-	    (f->n_held > 1 && r->bufs.n_free < r->bufs.n / 4))
-		wf_stream_stop(r, f);
+	if (f->held >= home->readahead_bytes || (f->n_held > 1 && few_left(here, home)))
+		wf_stream_stop(here, f);
 }
 
 static void got_connection(struct wf_ring *r, struct wf_fd *f, int fd)
@@ -292,10 +300,11 @@ static void ended(struct wf_ring *r, struct wf_fd *f, int res)
 		send_away(r, f);
 }
 
-static void starved(struct wf_ring *r)
+static void starved(struct wf_ring *here)
 {
-	wf_count(&r->count.starved, 1u); /* statistics: relaxed */
-	wf_bufs_short(&r->bufs);
+	wf_count(&here->count.starved, 1u); /* statistics: relaxed */
+	if (here == here->of)
+		wf_bufs_short(&here->bufs);
 }
 
 static bool transient(int err)
@@ -304,26 +313,26 @@ static bool transient(int err)
 	       err == -ECONNABORTED;
 }
 
-void wf_stream_complete(struct wf_ring *r, struct wf_fd *f, uint16_t gen, int res,
+void wf_stream_complete(struct wf_ring *here, struct wf_fd *f, uint16_t gen, int res,
 			uint16_t bid, bool more)
 {
 	wf_spin_lock(&f->lock); /* FD1 */
-	wf_bug(gen != f->gen || f->home != r || !(f->state & WF_FD_ARMED));
+	wf_bug(gen != f->gen || f->home != here->of || !(f->state & WF_FD_ARMED));
 	if (f->state & WF_FD_LISTENER) {
 		if (res >= 0)
-			got_connection(r, f, res);
+			got_connection(here, f, res);
 	} else if (res > 0) {
-		got_bytes(r, f, bid, (uint32_t)res);
+		got_bytes(here, f, bid, (uint32_t)res);
 	} else if (bid != WF_BUF_NONE) {
-		wf_bufs_give_owner(&r->bufs, bid);
+		give(here, here->of, bid);
 	}
 	if (res == 0 && !(f->state & WF_FD_LISTENER))
 		f->state |= WF_FD_EOF;
 	else if (res == -ENOBUFS && !(f->state & WF_FD_LISTENER))
-		starved(r);
+		starved(here);
 	else if (res < 0 && !transient(res))
 		f->err = (int16_t)res;
 	if (!more)
-		ended(r, f, res);
+		ended(here, f, res);
 	wf_spin_unlock(&f->lock);
 }

@@ -14,6 +14,10 @@
  *
  * A completion hands its bytes to the waiter directly (copied on home's thread, while
  *they are hot) and keeps what is left over. A deadline or cancel removes only the waiter.
+ *
+ * Who reaps for a home that is stalled (loan.h) does all this too, but that it can neither arm
+ * nor cancel: `here` is then a ring of its own that is always `leaving`, so who has to wait
+ * again does so elsewhere, and whose engine asks home to cancel.
  */
 #ifndef WF_RING_STREAM_H
 #define WF_RING_STREAM_H
@@ -28,8 +32,8 @@ ssize_t wf_stream_take(struct wf_ring *here, struct wf_fd *f,
  * gets `here` as its home. false: buffers are low, receive without. */
 bool wf_stream_want(struct wf_ring *here, struct wf_fd *f);
 
-/* f locked, on home's thread. Ask an armed stream to end. */
-void wf_stream_stop(struct wf_ring *home, struct wf_fd *f);
+/* f locked, on home's thread or its rescuer's. Ask an armed stream to end. */
+void wf_stream_stop(struct wf_ring *here, struct wf_fd *f);
 
 /* On home's thread: all of its streams. */
 void wf_stream_stop_all(struct wf_ring *home);
@@ -42,9 +46,9 @@ void wf_stream_wake(struct wf_ring *here, struct wf_fd *f, ssize_t res);
 /* f locked. Wake who closes or releases it, to look again. */
 void wf_fd_wake_closer(struct wf_ring *here, struct wf_fd *f);
 
-/* The engine's completion: `res` and `bid` as the kernel gave them (bid WF_BUF_NONE: no
+/* The engine's completion, at here->of: `res` and `bid` as the kernel gave them (bid WF_BUF_NONE: no
  * buffer); more: the stream goes on. */
-void wf_stream_complete(struct wf_ring *r, struct wf_fd *f, uint16_t gen, int res,
+void wf_stream_complete(struct wf_ring *here, struct wf_fd *f, uint16_t gen, int res,
 			uint16_t bid, bool more);
 
 #endif

@@ -25,7 +25,8 @@ enum {
 	MIN_ENTRIES = 8,
 	MIN_BUFS = 16,
 	PATIENCE = 100,
-	MANY = 16, /* completions, for who lingers */
+	MANY = 16,        /* completions, for who lingers */
+	LEND_ROUNDS = 64, /* of some 20 completions each */
 };
 
 static uint64_t stream_ud(const struct wf_fd *f)
@@ -152,6 +153,7 @@ static int uring_open(struct wf_ring *r, const struct wf_conf *conf)
 		return rc;
 	io_uring_ring_dontfork(&r->ur);
 	fill_index_array(&r->ur.sq);
+	r->of = r;
 	r->enter_fd = r->ur.ring_fd;
 	r->enter_flags = 0;
 	r->accepts_ahead = wf_has(WF_FEAT_ACCEPT_MULTI);
@@ -241,6 +243,12 @@ static struct io_uring_sqe *get_sqe(struct wf_ring *r)
 	return sqe;
 }
 
+/* The request that was got last is written. */
+static void filled(struct wf_ring *r)
+{
+	wf_atomic_store_release(&r->filled, r->ur.sq.sqe_tail); /* LO2 */
+}
+
 static void uring_start(struct wf_ring *r, struct wf_op *op)
 {
 	const struct wf_op_row *row = &wf_op_rows[op->code];
@@ -250,6 +258,7 @@ static void uring_start(struct wf_ring *r, struct wf_op *op)
 	sqe->user_data = (uint64_t)(uintptr_t)op | WF_UD_OP;
 	row->prep(sqe, op);
 	r->in_flight++;
+	filled(r);
 }
 
 static struct io_uring_sqe *get_quiet_sqe(struct wf_ring *r)
@@ -269,6 +278,7 @@ static void cancel_ud(struct wf_ring *r, uint64_t user_data)
 	sqe->opcode = IORING_OP_ASYNC_CANCEL;
 	sqe->fd = -1;
 	sqe->addr = user_data;
+	filled(r);
 }
 
 static void uring_cancel(struct wf_ring *r, struct wf_op *op)
@@ -283,6 +293,7 @@ static void uring_cancel_fd(struct wf_ring *r, int fd)
 	sqe->opcode = IORING_OP_ASYNC_CANCEL;
 	sqe->fd = fd;
 	sqe->cancel_flags = IORING_ASYNC_CANCEL_FD | IORING_ASYNC_CANCEL_ALL;
+	filled(r);
 }
 
 static void uring_stream_start(struct wf_ring *r, struct wf_fd *f)
@@ -297,6 +308,7 @@ static void uring_stream_start(struct wf_ring *r, struct wf_fd *f)
 	sqe->opcode = wf_op_rows[op.code].opcode;
 	wf_op_rows[op.code].prep(sqe, &op);
 	sqe->user_data = stream_ud(f);
+	filled(r);
 }
 
 static void uring_stream_cancel(struct wf_ring *r, struct wf_fd *f)
@@ -324,16 +336,27 @@ static void reap_op(struct wf_ring *r, const struct io_uring_cqe *cqe)
 	wf_ring_ready(r, op->co);
 }
 
+static uint16_t buffer_of(const struct io_uring_cqe *cqe)
+{
+	return cqe->flags & IORING_CQE_F_BUFFER
+		       ? (uint16_t)(cqe->flags >> IORING_CQE_BUFFER_SHIFT)
+		       : WF_BUF_NONE;
+}
+
+static void complete_stream(struct wf_ring *here, const struct io_uring_cqe *cqe,
+			    uint16_t bid)
+{
+	wf_stream_complete(here, target_of(cqe), (uint16_t)(cqe->user_data >> 48),
+			   cqe->res, bid, cqe->flags & IORING_CQE_F_MORE);
+}
+
 static void reap_stream(struct wf_ring *r, const struct io_uring_cqe *cqe)
 {
-	uint16_t bid = WF_BUF_NONE;
+	uint16_t bid = buffer_of(cqe);
 
-	if (cqe->flags & IORING_CQE_F_BUFFER) {
-		bid = (uint16_t)(cqe->flags >> IORING_CQE_BUFFER_SHIFT);
+	if (bid != WF_BUF_NONE)
 		wf_bufs_taken(&r->bufs);
-	}
-	wf_stream_complete(r, target_of(cqe), (uint16_t)(cqe->user_data >> 48), cqe->res,
-			   bid, cqe->flags & IORING_CQE_F_MORE);
+	complete_stream(r, cqe, bid);
 }
 
 static void reap_wake(struct wf_ring *r, const struct io_uring_cqe *cqe)
@@ -427,13 +450,35 @@ static unsigned reap(struct wf_ring *r)
 	return n;
 }
 
+static bool kernel_has_more(const struct wf_ring *r)
+{
+	return IO_URING_READ_ONCE(*r->ur.sq.kflags) &
+	       (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW);
+}
+
+static bool completions_wait(const struct wf_ring *r)
+{
+	return kernel_has_more(r) ||
+	       wf_atomic_load_relaxed(r->ur.cq.khead) != /* LO1 relaxed: a glance */
+		       io_uring_smp_load_acquire(r->ur.cq.ktail);
+}
+
 static bool uring_came(const struct wf_ring *r)
 {
-	unsigned flags = IO_URING_READ_ONCE(*r->ur.sq.kflags);
-
-	return (flags & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW)) ||
-	       *r->ur.cq.khead != io_uring_smp_load_acquire(r->ur.cq.ktail) ||
+	return completions_wait(r) ||
 	       wf_atomic_load_relaxed(&r->bufs.remote); /* BR1 relaxed: a glance */
+}
+
+/* How many requests were prepared in full and not submitted. */
+static unsigned filled_pending(const struct wf_ring *r)
+{
+	return wf_atomic_load_relaxed(&r->filled) - /* LO2 relaxed */
+	       io_uring_smp_load_acquire(r->ur.sq.khead);
+}
+
+static bool uring_stuck(const struct wf_ring *r)
+{
+	return completions_wait(r) || filled_pending(r);
 }
 
 static bool uring_busy(const struct wf_ring *r)
@@ -456,11 +501,98 @@ static void wait_politely(struct wf_ring *r, const struct __kernel_timespec *ts)
 	enter(r, 0, NULL);
 }
 
+/* Rescue. */
+
+/* What was prepared in full is submitted: a coroutine that ran before the stall may wait for
+ * it. Nothing is counted, for the owner may be about to. */
+static void uring_lend(struct wf_ring *r)
+{
+	const unsigned flags = r->enter_flags | IORING_ENTER_GETEVENTS;
+	uint32_t tail = wf_atomic_load_relaxed(&r->filled); /* LO2 relaxed: own */
+	int n = 0, rc;
+
+	if ((int32_t)(tail - *r->ur.sq.ktail) > 0)
+		io_uring_smp_store_release(r->ur.sq.ktail, tail);
+	do
+		rc = wf_sys.ring_enter(r->enter_fd, filled_pending(r), 0, flags, NULL, 0);
+	while (rc >= 0 && ++n < LEND_ROUNDS && (filled_pending(r) || kernel_has_more(r)));
+	r->loan.tail = io_uring_smp_load_acquire(r->ur.cq.ktail);
+}
+
+/* False: its coroutine is not yet parked, or is held (PK3), so the owner is not stalled. */
+static bool rescue_op(struct wf_ring *here, const struct io_uring_cqe *cqe)
+{
+	struct wf_op *op = target_of(cqe);
+	uint64_t word = wf_atomic_load_seq(&op->co->park); /* PK1 */
+
+	if (wf_park_kind(word) != WF_WAIT_OP || !wf_co_claim(op->co, word)) /* PK1 */
+		return false;
+	wf_op_complete(op, cqe->res);
+	here->in_flight--;
+	wf_ring_ready(here, op->co);
+	return true;
+}
+
+static bool rescue_stream(struct wf_ring *here, const struct io_uring_cqe *cqe)
+{
+	uint16_t bid = buffer_of(cqe);
+
+	if (bid != WF_BUF_NONE)
+		wf_bufs_taken_any(&here->of->bufs);
+	complete_stream(here, cqe, bid);
+	return true;
+}
+
+static bool rescue_one(struct wf_ring *here, const struct io_uring_cqe *cqe)
+{
+	switch ((enum wf_ud)(cqe->user_data & WF_UD_MASK)) {
+	case WF_UD_OP:
+		return rescue_op(here, cqe);
+	case WF_UD_STREAM:
+		return rescue_stream(here, cqe);
+	case WF_UD_WAKE:
+		here->of->loan.wake_ended |= !(cqe->flags & IORING_CQE_F_MORE);
+		return true;
+	default:
+		reap_one(here, cqe);
+		return true;
+	}
+}
+
+static unsigned uring_rescue(struct wf_ring *here)
+{
+	struct wf_ring *r = here->of;
+	struct io_uring_cq *cq = &r->ur.cq;
+	unsigned n = 0, head = *cq->khead;
+
+	while (head != r->loan.tail &&
+	       rescue_one(here, &cq->cqes[head & cq->ring_mask])) {
+		io_uring_smp_store_release(cq->khead, ++head);
+		n++;
+	}
+	r->loan.ended -= here->in_flight; /* counted from 0 down */
+	here->in_flight = 0;
+	return n;
+}
+
+static void settle(struct wf_ring *r)
+{
+	wf_loan_settle(&r->loan);
+	r->in_flight -= r->loan.ended;
+	if (r->loan.wake_ended)
+		r->wake_armed = false;
+	r->loan.ended = 0;
+	r->loan.wake_ended = false;
+	wf_bufs_settle(&r->bufs);
+}
+
 static void uring_poll(struct wf_ring *r, uint64_t wait_ns)
 {
 	struct __kernel_timespec ts = {.tv_sec = (long long)(wait_ns / 1000000000u),
 				       .tv_nsec = (long long)(wait_ns % 1000000000u)};
 
+	if (wf_unlikely(wf_loan_open(&r->loan)))
+		settle(r);
 	wf_bufs_collect(&r->bufs);
 	if (wf_unlikely(r->wake_fd >= 0 && !r->wake_armed))
 		arm_eventfd(r);
@@ -489,6 +621,7 @@ static void arm_eventfd(struct wf_ring *r)
 	sqe->len = IORING_POLL_ADD_MULTI;
 	sqe->user_data = WF_UD_WAKE;
 	r->wake_armed = true;
+	filled(r);
 }
 
 /* A message that fails is made good by the eventfd, which is there in this case. */
@@ -500,6 +633,7 @@ static void wake_by_message(struct wf_ring *target, struct wf_ring *from)
 	sqe->fd = target->ur.ring_fd;
 	sqe->off = WF_UD_NONE;
 	sqe->user_data = (uint64_t)(uintptr_t)target | WF_UD_RELAY;
+	filled(from);
 	if (submit_only(from) < 0)
 		ring_eventfd(target);
 }
@@ -542,5 +676,8 @@ const struct wf_engine wf_engine_uring = {
 	.poll = uring_poll,
 	.came = uring_came,
 	.busy = uring_busy,
+	.lend = uring_lend,
+	.rescue = uring_rescue,
+	.stuck = uring_stuck,
 	.wake = uring_wake,
 };

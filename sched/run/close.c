@@ -49,21 +49,24 @@ static void on_stop_stream(struct wf_worker *w, struct wf_msg *msg)
 	wf_spin_unlock(&f->lock);
 }
 
+void wf_fd_ask_home(struct wf_fd *f)
+{
+	f->state |= WF_FD_CHAIN;
+	f->msg.fn = on_stop_stream;
+	wf_send(wf_container_of(f->home, struct wf_worker, ring), &f->msg);
+}
+
 void wf_fd_await_stream_end(struct wf_worker *w, struct wf_co *me, struct wf_fd *f)
 {
-	struct wf_worker *home = wf_container_of(f->home, struct wf_worker, ring);
-	bool ask = home != w && !(f->state & (WF_FD_CHAIN | WF_FD_CANCELLING));
+	bool here = f->home == &w->ring;
 
 	f->releaser = me;
 	f->releaser_word = wf_co_next_word(me, WF_WAIT_HARD);
 	me->wait_obj = f;
-	if (home == w) {
+	if (here)
 		wf_stream_stop(&w->ring, f);
-	} else if (ask) {
-		f->state |= WF_FD_CHAIN;
-		f->msg.fn = on_stop_stream;
-		wf_send(home, &f->msg);
-	}
+	else if (!(f->state & (WF_FD_CHAIN | WF_FD_CANCELLING)))
+		wf_fd_ask_home(f);
 	wf_park(w, me, WF_WAIT_HARD, &f->lock);
 }
 

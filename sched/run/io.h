@@ -12,4 +12,7 @@ void wf_fd_done(struct wf_fd *f);
  * caller until there is news. Releases the lock. Cannot be cancelled. */
 void wf_fd_await_stream_end(struct wf_worker *w, struct wf_co *me, struct wf_fd *f);
 
+/* f locked, its stream armed and no message of it under way: ask its home to cancel it. */
+void wf_fd_ask_home(struct wf_fd *f);
+
 #endif

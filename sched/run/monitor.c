@@ -11,6 +11,8 @@
 #include "../sched.h"
 #include "adapt.h"
 #include "handover.h"
+#include "rescue.h"
+#include "signal.h"
 #include "spare.h"
 #include "trace.h"
 
@@ -34,6 +36,7 @@ static struct {
 	uint64_t period;     /* of looks for stalls; 0: none */
 	uint64_t adapts;     /* of looks at the width; 0: none */
 	uint64_t next_adapt; /* when */
+	bool rescue;
 	struct watch *watch; /* one a slot */
 	char trace[TRACE_BYTES];
 } m;
@@ -143,7 +146,7 @@ static void stands(struct wf_worker *w, struct watch *t, const struct wf_co *co)
 		tell(w, t, co, kind, &task);
 	}
 	if (t->told)
-		wf_hand_over(w, kind == WF_STALL_BLOCKED);
+		wf_hand_over(w, m.rescue || kind == WF_STALL_BLOCKED);
 }
 
 /* Returns whether w slept all the time since the last look, as far as one can see. */
@@ -180,14 +183,51 @@ static uint32_t state(void)
 	return wf_atomic_load_seq(&wf_rt.monitor); /* MN1 */
 }
 
+static bool is_stalled(const struct wf_worker *w)
+{
+	const struct watch *t = &m.watch[w->id];
+
+	return t->told && wf_atomic_load_relaxed(&w->current) && /* CU1 relaxed */
+	       !moved(w, t);
+}
+
+static struct wf_worker *stalled_from(unsigned i)
+{
+	struct wf_worker *w;
+
+	while ((w = wf_worker_from(i)) && !is_stalled(w))
+		i = w->id + 1;
+	return w;
+}
+
+/* All are asked before any is waited for. Returns whether there is anybody to look at again. */
+static bool rescue(void)
+{
+	uint64_t until = wf_clock_ns() + WF_RESCUE_NS;
+	struct wf_worker *w;
+
+	if (!m.rescue || !stalled_from(0))
+		return false;
+	for (unsigned i = 0; (w = stalled_from(i)); i = w->id + 1)
+		wf_rescue_ask(w);
+	for (unsigned i = 0; (w = stalled_from(i)); i = w->id + 1) {
+		wf_rescue_reap(w, until);
+		wf_hand_over(w, true);
+	}
+	return true;
+}
+
 static void nap(void)
 {
 	uint64_t until = m.period ? wf_clock_ns() + m.period : m.next_adapt, now;
 
 	while (state() == WF_MONITOR_TICKING && (now = wf_clock_ns()) < until) {
-		const struct timespec ts = {
-			.tv_sec = (time_t)((until - now) / 1000000000u),
-			.tv_nsec = (long)((until - now) % 1000000000u)};
+		uint64_t ns = until - now;
+
+		if (rescue() && ns > WF_RESCUE_NS)
+			ns = WF_RESCUE_NS;
+		const struct timespec ts = {.tv_sec = (time_t)(ns / 1000000000u),
+					    .tv_nsec = (long)(ns % 1000000000u)};
 		wf_sys.futex_wait(&wf_rt.monitor, WF_MONITOR_TICKING, &ts);
 	}
 }
@@ -281,14 +321,16 @@ int wf_monitor_open(void)
 	m.watch = wf_sys.calloc(wf_rt.n_slots, sizeof(*m.watch));
 	if (!m.watch)
 		return -ENOMEM;
-	int rc = wf_rt.conf.faults > 0 ? wf_trace_open() : 0;
+	m.rescue = wf_rt.conf.rescue > 0;
+	wf_trace_prepare();
+	int rc = wf_rt.conf.faults > 0 ? wf_signal_open() : 0;
 	wf_atomic_store_seq(&wf_rt.monitor, (uint32_t)WF_MONITOR_TICKING); /* MN1 */
 	if (!rc)
 		rc = start_thread();
 	if (!rc)
 		return 0;
 	wf_atomic_store_seq(&wf_rt.monitor, (uint32_t)WF_MONITOR_OFF); /* MN1 */
-	wf_trace_close();
+	wf_signal_close();
 	free(m.watch);
 	return rc;
 }
@@ -300,6 +342,6 @@ void wf_monitor_close(void)
 	wf_atomic_xchg_seq(&wf_rt.monitor, (uint32_t)WF_MONITOR_STOPPING); /* MN1 */
 	wf_sys.futex_wake(&wf_rt.monitor, 1);
 	pthread_join(m.thread, NULL);
-	wf_trace_close();
+	wf_signal_close();
 	free(m.watch);
 }

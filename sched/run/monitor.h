@@ -8,7 +8,9 @@
  *	           own, or for a page
  *
  * A thread that used none and waits for a CPU is neither. Each is told once, and what waits
- * behind it is handed over (handover.c), for a blocked one to a spare worker if need be.
+ * behind it is handed over (handover.c), for a blocked one to a spare worker if need be. With
+ * `rescue` its completions are reaped too (rescue.c), every WF_RESCUE_NS, and hogs may have
+ * spares.
  * It also looks at the width (adapt.h). If neither is wanted there is no such thread. While all workers sleep it sleeps too.
  *
  * MN1  StoreLoad: monitor := ASLEEP, then look at all `sleeping` (the monitor)  <->  clear
@@ -35,6 +37,7 @@ struct wf_stall_counters {
 	uint64_t disk_sleeps; /* of those blocked, in a wait that no signal ends */
 	uint64_t faults;      /* page faults that waited for a disk, in stalls */
 	uint64_t handed_over, spares;
+	uint64_t rescued; /* completions */
 };
 
 extern struct wf_stall_counters wf_stalls;

@@ -2,16 +2,15 @@
 #include "trace.h"
 
 #include <dlfcn.h>
-#include <errno.h>
 #include <execinfo.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "../arch/where.h"
 #include "../base/sys.h"
+#include "signal.h"
 
-enum { SIGNAL = SIGURG, FRAMES = 64, PATIENCE = 500 };
+enum { FRAMES = 64, PATIENCE = 500 };
 
 enum { IDLE, ASKED, NOTING, NOTED };
 
@@ -28,9 +27,6 @@ static struct {
 	int n;
 } note;
 
-static struct sigaction before;
-static bool installed;
-
 static bool asked(uint32_t to)
 {
 	uint32_t state = ASKED;
@@ -38,13 +34,10 @@ static bool asked(uint32_t to)
 	return wf_atomic_cas_seq(&note.state, &state, to); /* TR1 */
 }
 
-/* In the handler. false: the signal is somebody else's. */
-static bool noted(const void *context)
+void wf_trace_note(struct wf_worker *w, const void *context)
 {
-	const struct wf_worker *w = wf_worker_self();
-
-	if (!w || !asked(NOTING))
-		return false;
+	if (!asked(NOTING))
+		return;
 	bool mine = note.of == w;
 
 	if (mine) {
@@ -54,52 +47,14 @@ static bool noted(const void *context)
 	wf_atomic_store_seq(&note.state, mine ? NOTED : ASKED); /* TR1 */
 	if (mine)
 		wf_sys.futex_wake(&note.state, 1);
-	return mine;
 }
 
-static void on_signal(int sig, siginfo_t *info, void *context)
+void wf_trace_prepare(void)
 {
-	int err = errno;
-
-	if (!noted(context)) {
-		if (before.sa_flags & SA_SIGINFO && before.sa_sigaction)
-			before.sa_sigaction(sig, info, context);
-		else if (before.sa_handler != SIG_DFL && before.sa_handler != SIG_IGN)
-			before.sa_handler(sig);
-	}
-	errno = err;
-}
-
-int wf_trace_open(void)
-{
-	struct sigaction act = {.sa_sigaction = on_signal,
-				.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART};
 	void *frame[1];
 
 	backtrace(frame, 1); /* loads the unwinder, which no handler may do */
-	sigemptyset(&act.sa_mask);
 	note.state = IDLE;
-	if (sigaction(SIGNAL, &act, &before))
-		return -errno;
-	installed = true;
-	return 0;
-}
-
-void wf_trace_close(void)
-{
-	if (!installed)
-		return;
-	sigaction(SIGNAL, &before, NULL);
-	installed = false;
-}
-
-void wf_trace_thread_open(void)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGNAL);
-	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 }
 
 /* Names. */
@@ -160,13 +115,11 @@ static void await_answer(void)
 void wf_trace_take(struct wf_worker *w, const struct wf_co *co, char *buf, size_t size)
 {
 	buf[0] = '\0';
-	if (!installed)
-		return;
 	note.of = w;
 	note.co = co;
 	note.n = 0;
 	wf_atomic_store_seq(&note.state, ASKED); /* TR1 */
-	if (!pthread_kill(w->thread, SIGNAL))
+	if (wf_signal_send(w))
 		await_answer();
 	if (wf_atomic_load_seq(&note.state) == NOTED) /* TR1 */
 		write_lines(buf, size);

@@ -5,9 +5,9 @@
  * Every period each worker walks over all objects, some at a time, between two looks at
  * its ring. One that this worker ran last and that is parked as it was a period ago is
  * cold: the pages below the part of its stack in use are given back, once in that park.
- * While that goes on it must not run: the worker holds its park word (PK3, co.h). Nobody
- * else can end a call op of this worker's ring, so those need no holding. At the end of
- * the walk the pool goes to the common one, where free stacks are trimmed.
+ * While that goes on it must not run: the worker holds its park word (PK3, co.h). Nobody else
+ * can end a call op of this worker's ring, so those need no holding, unless there is a rescuer.
+ * At the end of the walk the pool goes to the common one, where free stacks are trimmed.
  *
  * A worker that has run nothing since its last walk rests: an idle runtime wakes up for two
  * walks and then no more.
@@ -30,7 +30,7 @@ void wf_trim_open(struct wf_worker *w, long period_ms)
 /* co is parked as `word` says, or was a moment ago. */
 static void trim(struct wf_worker *w, struct wf_co *co, uint64_t word)
 {
-	bool own = wf_park_kind(word) == WF_WAIT_OP;
+	bool own = wf_park_kind(word) == WF_WAIT_OP && wf_rt.conf.rescue <= 0;
 
 	if (!own && !wf_co_hold(co, word)) /* PK3 */
 		return;

@@ -101,10 +101,12 @@ static void abort_op(struct wf_worker *w, struct wf_co *co, uint64_t word)
 		wf_atomic_load_relaxed(&co->worker); /* WK1 relaxed: checked */
 
 	if (home == w) {
-		/* only this thread could end the op: if parked as `word` says, it is
-		 * there */
-		if (wf_atomic_load_seq(&co->park) == word) /* PK1 */
+		/* only this thread and a rescuer could end the op: held as `word` says,
+		 * it is there */
+		if (wf_co_hold(co, word)) { /* PK3 */
 			w->ring.engine->cancel(&w->ring, co->wait_obj);
+			wf_co_release(co, word); /* PK3 */
+		}
 	} else if (!wf_atomic_xchg_seq(&co->abort_posted, 1u)) { /* AM1 */
 		co->abort_msg.fn = on_abort;
 		wf_send(home, &co->abort_msg);

@@ -15,21 +15,26 @@ static bool is_wanted(const struct wf_worker *w)
 	       !wf_atomic_load_seq(&w->retired);      /* LW1 */
 }
 
-/* Nobody but this thread ends a call op of its ring: one that is parked stays so. Its worker is
- * that of the wait which the word tells of, since it is looked at after the word. */
+/* Nobody but this thread and a rescuer ends a call op of its ring: one that is parked stays so
+ * while it is held. Its worker is that of the wait which the word tells of, since it is looked
+ * at after the word. */
 static void stop_op(struct wf_co *co, void *arg)
 {
 	const unsigned wanted = WF_OP_RESTARTABLE | WF_OP_WAITS;
 	struct wf_worker *w = arg;
+	uint64_t word = wf_co_word(co); /* PK1 */
 
-	if (wf_park_kind(wf_co_word(co)) != WF_WAIT_OP) /* PK1 */
+	if (wf_park_kind(word) != WF_WAIT_OP)
 		return;
 	if (wf_atomic_load_relaxed(&co->worker) != w) /* WK1 relaxed: after the word */
+		return;
+	if (!wf_co_hold(co, word)) /* PK3 */
 		return;
 	struct wf_op *op = co->wait_obj;
 
 	if ((wf_op_rows[op->code].flags & wanted) == wanted)
 		w->ring.engine->cancel(&w->ring, op);
+	wf_co_release(co, word); /* PK3 */
 }
 
 /* One by one: to cancel all of an opcode takes the kernel n * n steps (9,000 receives: 0.6 s). */

@@ -13,8 +13,8 @@
 #include "../sched.h"
 #include "class.h"
 #include "rt.h"
+#include "signal.h"
 #include "switch.h"
-#include "trace.h"
 #include "width.h"
 
 static __thread struct wf_worker *self;
@@ -276,7 +276,7 @@ int wf_worker_open(struct wf_worker *w)
 	if (!rc)
 		rc = wf_faults_thread_open(wf_rt.conf.faults > 0);
 	if (wf_rt.conf.faults > 0 && wf_rt.conf.stall_ms > 0)
-		wf_trace_thread_open();
+		wf_signal_thread_open();
 	return rc ? rc : w->ring.engine->open(&w->ring, &wf_rt.conf);
 }
 

@@ -46,6 +46,7 @@ static void begin(void)
 {
 	wf_sys.ring_register = registered;
 	ring.engine = &engine;
+	ring.of = &ring;
 	ring.readahead_bytes = BOUND;
 	ring.ready_tail = &ring.ready;
 	cr_assert_eq(wf_bufs_open(&ring.bufs, -1, N, BYTES), 0);

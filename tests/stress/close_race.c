@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <sys/socket.h>
 
+#include "sched/run/monitor.h"
 #include "stress.h"
 
 enum call {
@@ -620,7 +621,7 @@ static void open_tarpit(void)
 int main(int argc, char **argv)
 {
 	unsigned slices = 0;
-	uint64_t rounds = 0;
+	uint64_t rounds = 0, rescued = 0;
 
 	stress_options(argc, argv);
 	signal(SIGPIPE, SIG_IGN); /* plain threads write to pipes here */
@@ -632,12 +633,14 @@ int main(int argc, char **argv)
 
 	for (; weft_now() < end; slices++) {
 		slice();
+		rescued += wf_stalls.rescued;
 		atomic_fetch_add(&director->rounds, 1);
 		if (stress_descriptors() != open_before)
 			stress_die(__FILE__, __LINE__, "descriptors are left", slices);
 	}
 	for (unsigned i = 0; i < ACTORS; i++)
 		rounds += atomic_load(&stress.actor[i].rounds);
-	printf("%u slices, %llu rounds\n", slices, (unsigned long long)rounds);
+	printf("%u slices, %llu rounds, %llu completions rescued\n", slices,
+	       (unsigned long long)rounds, (unsigned long long)rescued);
 	return 0;
 }

@@ -200,13 +200,15 @@ static inline void stress_spin(weft_time ns)
 }
 
 /* Every other slice has the most impatient monitor, and coroutines that block their thread
- * for some of its periods: what waits behind them is handed over, to spares too. */
+ * for some of its periods: what waits behind them is handed over, to spares too, and mostly
+ * what completes at their rings is rescued. */
 static inline void stress_stalls(struct weft_options *o)
 {
 	bool stalls = stress_below(&stress.random, 2);
 
 	o->stall_ms = stalls ? 1 : -1;
 	o->faults = stalls ? 1 : -1;
+	o->rescue = stalls && stress_below(&stress.random, 4) ? 1 : -1;
 	atomic_store(&stress.stalls, stalls);
 }
 
