@@ -375,6 +375,12 @@ static void ring_eventfd(const struct wf_ring *target)
 	}
 }
 
+static void reap_relay(const struct io_uring_cqe *cqe)
+{
+	if (cqe->res < 0)
+		ring_eventfd(target_of(cqe));
+}
+
 static void reap_one(struct wf_ring *r, const struct io_uring_cqe *cqe)
 {
 	switch ((enum wf_ud)(cqe->user_data & WF_UD_MASK)) {
@@ -388,8 +394,7 @@ static void reap_one(struct wf_ring *r, const struct io_uring_cqe *cqe)
 		reap_wake(r, cqe);
 		break;
 	case WF_UD_RELAY:
-		if (cqe->res < 0)
-			ring_eventfd(target_of(cqe));
+		reap_relay(cqe);
 		break;
 	default:
 		break;
@@ -553,8 +558,10 @@ static bool rescue_one(struct wf_ring *here, const struct io_uring_cqe *cqe)
 	case WF_UD_WAKE:
 		here->of->loan.wake_ended |= !(cqe->flags & IORING_CQE_F_MORE);
 		return true;
+	case WF_UD_RELAY:
+		reap_relay(cqe);
+		return true;
 	default:
-		reap_one(here, cqe);
 		return true;
 	}
 }

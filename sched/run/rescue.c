@@ -80,3 +80,27 @@ void wf_rescue_reap(struct wf_worker *w, uint64_t until)
 		wf_ready(NULL, co);
 	}
 }
+
+struct overdue {
+	uint64_t now;
+	bool (*is_stalled)(const struct wf_worker *w);
+};
+
+static void end_wait(struct wf_co *co, void *arg)
+{
+	const struct overdue *o = arg;
+
+	if (wf_atomic_load_seq(&co->due) > o->now) /* TM1 (deadline.c) */
+		return;
+	int32_t owner = wf_atomic_load_seq(&co->timer.owner); /* TM1 */
+
+	if (owner >= 0 && o->is_stalled(wf_rt.workers[owner]))
+		wf_abort(NULL, co);
+}
+
+void wf_rescue_timers(bool (*is_stalled)(const struct wf_worker *w))
+{
+	struct overdue o = {.now = wf_clock_ns(), .is_stalled = is_stalled};
+
+	wf_co_for_each(end_wait, &o);
+}

@@ -5,6 +5,9 @@
  * completions (loan.h); the coroutines that they wake are sent where they ran last, and go on
  * from there with all else that is runnable behind a stall (handover.h).
  *
+ * Timers need no signal: their heap is the worker's, but a wait whose time has come may be ended by
+ * anybody. The timer stays in the heap, and finds out when it fires.
+ *
  * Nothing is sent while nothing waits at the ring, so a call that the signal would interrupt
  * is interrupted only if it must.
  */
@@ -23,5 +26,9 @@ void wf_rescue_lend(struct wf_worker *w);
  * wait for it and reap. */
 void wf_rescue_ask(struct wf_worker *w);
 void wf_rescue_reap(struct wf_worker *w, uint64_t until);
+
+/* The same for their timers: end the waits that were to end by now. Looks at every coroutine.
+ */
+void wf_rescue_timers(bool (*is_stalled)(const struct wf_worker *w));
 
 #endif

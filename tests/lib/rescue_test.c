@@ -363,6 +363,55 @@ Test(rescue, connections_are_accepted, .timeout = 60)
 	cr_assert_eq(weft_stop(), 0);
 }
 
+/* Timers. */
+
+static int sleeps(void *arg)
+{
+	(void)arg;
+	CHECK_EQ(weft_sleep_ns(5 * STALL_MS * WEFT_MS), 0);
+	atomic_fetch_add(&done, 1);
+	return 0;
+}
+
+static int receives_in_time(void *arg)
+{
+	struct weft_deadline d;
+	char c;
+
+	CHECK_EQ(weft_deadline_open(&d, weft_now() + 5 * STALL_MS * WEFT_MS), 0);
+	CHECK_EQ(weft_recv(*(int *)arg, &c, 1, 0), -ETIMEDOUT);
+	CHECK_EQ(weft_deadline_close(&d), 1);
+	atomic_fetch_add(&done, 1);
+	return 0;
+}
+
+static int hogs_until_both_done(void *arg)
+{
+	(void)arg;
+	while (atomic_load(&done) < 2)
+		;
+	return 0;
+}
+
+Test(rescue, sleeps_and_deadlines_end_in_time, .timeout = 60)
+{
+	struct weft_co *sleeper, *receiver, *hog;
+	int sv[2];
+
+	cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv), 0);
+	cr_assert_eq(start(2, true), 0);
+	cr_assert_eq(weft_fd_adopt(sv[0]), 0);
+	spawn_at(1, 0, sleeps, NULL, &sleeper);
+	spawn_at(1, 0, receives_in_time, &sv[0], &receiver);
+	spawn_at(1, WEFT_CO_PINNED, hogs_until_both_done, NULL, &hog);
+	join(sleeper);
+	join(receiver);
+	join(hog);
+	cr_assert_eq(weft_close(sv[0]), 0);
+	close(sv[1]);
+	cr_assert_eq(weft_stop(), 0);
+}
+
 /* The signal. */
 
 static atomic_int caught;

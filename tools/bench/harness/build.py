@@ -42,6 +42,7 @@ PROGRAMS = {
     "weft_clump": ("weft", "weft_clump.c", [], ["-pthread"]),
     "weft_wake": ("weft", "weft_wake.c", [], ["-pthread"]),
     "weft_width": ("weft", "weft_width.c", [], []),
+    "weft_rescue": ("weft", "weft_rescue.c", [], ["-pthread"]),
     "weft_memory": ("weft", "weft_memory.c", [], []),
     "weft_recycle": ("weft", "weft_recycle.c", [], []),
     "weft_timer": ("weft", "weft_timer.c", [], []),

@@ -143,6 +143,10 @@ BENCHES = [
     Micro("width", "a worker with 9,000 idle receives retires", [
         System("weft", "weft_width", 9_000),
     ], rounds=5, all_cores=True),
+    Cases("rescue", "a round trip with a connection whose worker is stalled; 10 ms to notice", [
+        (f"{stall}, {workers} workers", 5, [System("weft", "weft_rescue", 100, [stall, workers])])
+        for stall in ("none", "hog", "read") for workers in ("1", "2")
+    ], all_cores=True),
     Memory("memory", "sleeping coroutines, idle HTTP connections", [
         ("100,000", 5, [
             System("weft", "weft_memory", 100_000),
