@@ -28,7 +28,10 @@ WEFT_BEGIN_DECLS
  * With the option `rescue` completions are no longer among them. Every half millisecond the
  * monitor looks whether any wait at the stalled worker's ring; if so it has the thread submit
  * and complete what there is, by the same signal, reaps for it, and hands on whom that wakes,
- * to a spare also behind a HOG. So connections at home there live on. It costs the coroutine
+ * to a spare also behind a HOG. Timers and cancellations are seen to as well. So connections at
+ * home there live on. What stays then: what is pinned; the close of a descriptor with
+ * more than a stream in flight (some other read, a send that waits); and all of it while
+ * the thread is in state D or blocks SIGURG. It costs the coroutine
  * that stalls some microseconds each time, and a system call that it is in begins anew
  * (SA_RESTART); those that cannot, says signal(7), return EINTR: sleeps, poll, select,
  * epoll_wait, and socket calls with a timeout of their own.

@@ -94,10 +94,21 @@ static bool try_buf_ring(struct probe *p)
 	return true;
 }
 
+/* There is nothing to cancel, which it must find out. */
+static bool try_sync_cancel(const struct probe *p)
+{
+	struct io_uring_sync_cancel_reg reg = {.addr = 1, .fd = -1};
+
+	return wf_sys.ring_register(p->ring.ring_fd, IORING_REGISTER_SYNC_CANCEL, &reg,
+				    1) == -ENOENT;
+}
+
 static bool try_reg(struct probe *p, enum wf_feat f)
 {
 	if (f == WF_FEAT_BUF_RING)
 		return try_buf_ring(p);
+	if (f == WF_FEAT_SYNC_CANCEL)
+		return try_sync_cancel(p);
 	if (f == WF_FEAT_IOWQ_MAX) {
 		unsigned max[2] = {4, 64};
 		return wf_sys.ring_register(p->ring.ring_fd,

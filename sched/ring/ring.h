@@ -29,6 +29,17 @@ struct wf_ring_counters {
 
 struct wf_engine;
 
+/* What somebody wants cancelled at a ring whose owner is stalled. Exact, even if the request
+ * ended meanwhile: an op counts while co is parked as `word` says, a stream in its generation. */
+struct wf_wish {
+	struct wf_op *op; /* or NULL: */
+	struct wf_fd *f;
+	struct wf_co *co;
+	uint64_t word;
+	uint16_t gen;
+	struct wf_msg *msg; /* that came for it */
+};
+
 enum { WF_WARM_LINES = 6 }; /* of a stack: the frames of a parked receive */
 
 struct wf_ring {
@@ -47,6 +58,7 @@ struct wf_ring {
 	struct wf_bufs bufs;
 	int wake_fd; /* eventfd, or -1 */
 	bool wake_armed;
+	bool cancels_now;   /* cancel_now() will do */
 	bool accepts_ahead; /* listeners may have streams; receives may if bufs are there */
 	uint32_t
 		linger_us; /* wait so long for many completions, then for one; 0: for one */
@@ -79,6 +91,8 @@ struct wf_engine {
 	/* In a signal handler of the owner, who is not in poll: submit and complete what there
 	 * is, and note in r->loan what may be taken. */
 	void (*lend)(struct wf_ring *r);
+	/* The same: cancel at once. */
+	void (*cancel_now)(struct wf_ring *r, const struct wf_wish *wish);
 	/* Who took r's completions, here->of: reap them; returns how many. */
 	unsigned (*rescue)(struct wf_ring *here);
 	/* Any thread: whether lending would bring anything. */

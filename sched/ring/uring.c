@@ -18,6 +18,7 @@
 #include "feat.h"
 #include "ring.h"
 #include "stream.h"
+#include "ud.h"
 
 enum {
 	POLITE_NS = 2000000,
@@ -28,11 +29,6 @@ enum {
 	MANY = 16,        /* completions, for who lingers */
 	LEND_ROUNDS = 64, /* of some 20 completions each */
 };
-
-static uint64_t stream_ud(const struct wf_fd *f)
-{
-	return (uint64_t)(uintptr_t)f | (uint64_t)f->gen << 48 | WF_UD_STREAM;
-}
 
 /* Opening. */
 
@@ -157,6 +153,7 @@ static int uring_open(struct wf_ring *r, const struct wf_conf *conf)
 	r->enter_fd = r->ur.ring_fd;
 	r->enter_flags = 0;
 	r->accepts_ahead = wf_has(WF_FEAT_ACCEPT_MULTI);
+	r->cancels_now = wf_has(WF_FEAT_SYNC_CANCEL);
 	r->polite = wf_on_valgrind();
 	if (wf_has(WF_FEAT_RING_FD) && io_uring_register_ring_fd(&r->ur) == 1) {
 		r->enter_fd = r->ur.enter_ring_fd;
@@ -255,7 +252,7 @@ static void uring_start(struct wf_ring *r, struct wf_op *op)
 	struct io_uring_sqe *sqe = get_sqe(r);
 
 	sqe->opcode = row->opcode;
-	sqe->user_data = (uint64_t)(uintptr_t)op | WF_UD_OP;
+	sqe->user_data = wf_ud_op(op);
 	row->prep(sqe, op);
 	r->in_flight++;
 	filled(r);
@@ -283,7 +280,7 @@ static void cancel_ud(struct wf_ring *r, uint64_t user_data)
 
 static void uring_cancel(struct wf_ring *r, struct wf_op *op)
 {
-	cancel_ud(r, (uint64_t)(uintptr_t)op | WF_UD_OP);
+	cancel_ud(r, wf_ud_op(op));
 }
 
 static void uring_cancel_fd(struct wf_ring *r, int fd)
@@ -307,28 +304,20 @@ static void uring_stream_start(struct wf_ring *r, struct wf_fd *f)
 		op.len = r->readahead_bytes; /* of one run, so that no sender takes all */
 	sqe->opcode = wf_op_rows[op.code].opcode;
 	wf_op_rows[op.code].prep(sqe, &op);
-	sqe->user_data = stream_ud(f);
+	sqe->user_data = wf_ud_stream(f, f->gen);
 	filled(r);
 }
 
 static void uring_stream_cancel(struct wf_ring *r, struct wf_fd *f)
 {
-	cancel_ud(r, stream_ud(f));
+	cancel_ud(r, wf_ud_stream(f, f->gen));
 }
 
 /* Reaping. */
 
-/* The op or descriptor that a completion is about. */
-static void *target_of(const struct io_uring_cqe *cqe)
-{
-	uint64_t address = cqe->user_data & (((uint64_t)1 << 48) - 1);
-
-	return (void *)(uintptr_t)(address & ~(uint64_t)WF_UD_MASK);
-}
-
 static void reap_op(struct wf_ring *r, const struct io_uring_cqe *cqe)
 {
-	struct wf_op *op = target_of(cqe);
+	struct wf_op *op = wf_ud_target(cqe);
 
 	wf_op_complete(op, cqe->res);
 	r->in_flight--;
@@ -336,23 +325,16 @@ static void reap_op(struct wf_ring *r, const struct io_uring_cqe *cqe)
 	wf_ring_ready(r, op->co);
 }
 
-static uint16_t buffer_of(const struct io_uring_cqe *cqe)
-{
-	return cqe->flags & IORING_CQE_F_BUFFER
-		       ? (uint16_t)(cqe->flags >> IORING_CQE_BUFFER_SHIFT)
-		       : WF_BUF_NONE;
-}
-
 static void complete_stream(struct wf_ring *here, const struct io_uring_cqe *cqe,
 			    uint16_t bid)
 {
-	wf_stream_complete(here, target_of(cqe), (uint16_t)(cqe->user_data >> 48),
+	wf_stream_complete(here, wf_ud_target(cqe), (uint16_t)(cqe->user_data >> 48),
 			   cqe->res, bid, cqe->flags & IORING_CQE_F_MORE);
 }
 
 static void reap_stream(struct wf_ring *r, const struct io_uring_cqe *cqe)
 {
-	uint16_t bid = buffer_of(cqe);
+	uint16_t bid = wf_cqe_buffer(cqe);
 
 	if (bid != WF_BUF_NONE)
 		wf_bufs_taken(&r->bufs);
@@ -378,7 +360,7 @@ static void ring_eventfd(const struct wf_ring *target)
 static void reap_relay(const struct io_uring_cqe *cqe)
 {
 	if (cqe->res < 0)
-		ring_eventfd(target_of(cqe));
+		ring_eventfd(wf_ud_target(cqe));
 }
 
 static void reap_one(struct wf_ring *r, const struct io_uring_cqe *cqe)
@@ -408,8 +390,8 @@ static void reap_one(struct wf_ring *r, const struct io_uring_cqe *cqe)
  */
 static void prefetch_waiter(const struct io_uring_cqe *cqe)
 {
-	const struct wf_op *op = target_of(cqe);
-	const struct wf_fd *f = target_of(cqe);
+	const struct wf_op *op = wf_ud_target(cqe);
+	const struct wf_fd *f = wf_ud_target(cqe);
 
 	switch ((enum wf_ud)(cqe->user_data & WF_UD_MASK)) {
 	case WF_UD_OP:
@@ -431,7 +413,8 @@ static void prefetch_ahead(const struct wf_ring *r, unsigned head, unsigned tail
 	const struct io_uring_cq *cq = &r->ur.cq;
 
 	if (tail - head > 4)
-		__builtin_prefetch(target_of(&cq->cqes[(head + 4) & cq->ring_mask]), 1);
+		__builtin_prefetch(wf_ud_target(&cq->cqes[(head + 4) & cq->ring_mask]),
+				   1);
 	if (tail - head > 2)
 		prefetch_waiter(&cq->cqes[(head + 2) & cq->ring_mask]);
 }
@@ -524,10 +507,20 @@ static void uring_lend(struct wf_ring *r)
 	r->loan.tail = io_uring_smp_load_acquire(r->ur.cq.ktail);
 }
 
+/* Requests that cannot be cancelled end when they end. */
+static void uring_cancel_now(struct wf_ring *r, const struct wf_wish *wish)
+{
+	const struct io_uring_sync_cancel_reg reg = {
+		.addr = wish->op ? wf_ud_op(wish->op) : wf_ud_stream(wish->f, wish->gen),
+		.fd = -1};
+
+	wf_sys.ring_register(r->ur.ring_fd, IORING_REGISTER_SYNC_CANCEL, &reg, 1);
+}
+
 /* False: its coroutine is not yet parked, or is held (PK3), so the owner is not stalled. */
 static bool rescue_op(struct wf_ring *here, const struct io_uring_cqe *cqe)
 {
-	struct wf_op *op = target_of(cqe);
+	struct wf_op *op = wf_ud_target(cqe);
 	uint64_t word = wf_atomic_load_seq(&op->co->park); /* PK1 */
 
 	if (wf_park_kind(word) != WF_WAIT_OP || !wf_co_claim(op->co, word)) /* PK1 */
@@ -540,7 +533,7 @@ static bool rescue_op(struct wf_ring *here, const struct io_uring_cqe *cqe)
 
 static bool rescue_stream(struct wf_ring *here, const struct io_uring_cqe *cqe)
 {
-	uint16_t bid = buffer_of(cqe);
+	uint16_t bid = wf_cqe_buffer(cqe);
 
 	if (bid != WF_BUF_NONE)
 		wf_bufs_taken_any(&here->of->bufs);
@@ -684,6 +677,7 @@ const struct wf_engine wf_engine_uring = {
 	.came = uring_came,
 	.busy = uring_busy,
 	.lend = uring_lend,
+	.cancel_now = uring_cancel_now,
 	.rescue = uring_rescue,
 	.stuck = uring_stuck,
 	.wake = uring_wake,

@@ -7,8 +7,8 @@
  *	forget readahead and queued connections, then close(2)
  *
  * The request to cancel travels as one message from worker to worker (`chain`), since
- *only its own thread may use a ring. Most descriptors have nothing in flight, or a stream
- *at home, and need no message.
+ * only its own thread may use a ring. Most descriptors have nothing in flight, or a stream at
+ * home, and need no message; who has but a stream elsewhere sends one to its home.
  */
 #include <errno.h>
 #include <unistd.h>
@@ -49,6 +49,26 @@ static void on_stop_stream(struct wf_worker *w, struct wf_msg *msg)
 	wf_spin_unlock(&f->lock);
 }
 
+bool wf_fd_wish(struct wf_msg *msg, struct wf_wish *ret_wish)
+{
+	if (msg->fn != on_stop_stream)
+		return false;
+	struct wf_fd *f = wf_container_of(msg, struct wf_fd, msg);
+
+	wf_spin_lock(&f->lock);
+	*ret_wish = (struct wf_wish){.f = f, .gen = f->gen};
+	wf_spin_unlock(&f->lock);
+	return true;
+}
+
+void wf_fd_asked(struct wf_ring *here, struct wf_fd *f)
+{
+	wf_spin_lock(&f->lock);
+	f->state &= (uint16_t)~WF_FD_CHAIN;
+	wf_fd_wake_closer(here, f);
+	wf_spin_unlock(&f->lock);
+}
+
 void wf_fd_ask_home(struct wf_fd *f)
 {
 	f->state |= WF_FD_CHAIN;
@@ -70,15 +90,24 @@ void wf_fd_await_stream_end(struct wf_worker *w, struct wf_co *me, struct wf_fd 
 	wf_park(w, me, WF_WAIT_HARD, &f->lock);
 }
 
+/* f locked, CLOSING: no call op is in flight, so none ever will be. */
+static bool only_streams(struct wf_fd *f)
+{
+	return wf_atomic_load_seq(&f->refs) == WF_FD_CLOSING; /* FD2 */
+}
+
 static void await_end(struct wf_worker *w, struct wf_co *me, struct wf_fd *f)
 {
-	bool chain = false;
+	bool chain = false, home = f->home == &w->ring;
 
 	f->closer = me;
 	f->closer_word = wf_co_next_word(me, WF_WAIT_HARD);
 	me->wait_obj = f;
-	if (f->home == &w->ring && f->state & WF_FD_ARMED) {
+	if (f->state & WF_FD_ARMED && home) {
 		wf_stream_stop(&w->ring, f);
+	} else if (f->state & WF_FD_ARMED && only_streams(f)) {
+		if (!(f->state & (WF_FD_CHAIN | WF_FD_CANCELLING)))
+			wf_fd_ask_home(f);
 	} else if (!(f->state & (WF_FD_CHAIN | WF_FD_CHAINED))) {
 		/* Once is enough: an op that began before CLOSING was set is on its ring
 		 * before the message is, and none begins after. */
@@ -94,8 +123,7 @@ static void await_end(struct wf_worker *w, struct wf_co *me, struct wf_fd *f)
 /* f locked. Whether something of ours still refers to the number. */
 static bool in_use(struct wf_fd *f)
 {
-	return f->state & (WF_FD_ARMED | WF_FD_CHAIN) ||
-	       wf_atomic_load_seq(&f->refs) != WF_FD_CLOSING; /* FD2 */
+	return f->state & (WF_FD_ARMED | WF_FD_CHAIN) || !only_streams(f);
 }
 
 /* Take part in nothing more: 0, or -EBADF when somebody else is closing it. */

@@ -10,6 +10,7 @@
 #include "handover.h"
 
 #include "monitor.h"
+#include "rescue.h"
 #include "spare.h"
 
 /* Coroutines on their way, in order. */
@@ -61,7 +62,7 @@ static void take_messages(struct wf_worker *from, struct load *l)
 
 		if (co)
 			load_add(l, co);
-		else
+		else if (!wf_rescue_take(from, msg))
 			wf_send(from, msg);
 		msg = next;
 	}

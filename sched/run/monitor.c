@@ -192,11 +192,12 @@ static bool is_stalled(const struct wf_worker *w)
 	       !moved(w, t);
 }
 
-static struct wf_worker *stalled_from(unsigned i)
+/* Stalled, or was a moment ago and has messages here. */
+static struct wf_worker *patient_from(unsigned i)
 {
 	struct wf_worker *w;
 
-	while ((w = wf_worker_from(i)) && !is_stalled(w))
+	while ((w = wf_worker_from(i)) && !is_stalled(w) && !w->wishes.n)
 		i = w->id + 1;
 	return w;
 }
@@ -220,14 +221,16 @@ static bool rescue(void)
 	uint64_t until = wf_clock_ns() + WF_RESCUE_NS;
 	struct wf_worker *w;
 
-	if (!m.rescue || !stalled_from(0))
+	if (!m.rescue || !patient_from(0))
 		return false;
-	for (unsigned i = 0; (w = stalled_from(i)); i = w->id + 1)
-		wf_rescue_ask(w);
+	for (unsigned i = 0; (w = patient_from(i)); i = w->id + 1)
+		if (is_stalled(w))
+			wf_rescue_ask(w);
 	rescue_timers();
-	for (unsigned i = 0; (w = stalled_from(i)); i = w->id + 1) {
+	for (unsigned i = 0; (w = patient_from(i)); i = w->id + 1) {
 		wf_rescue_reap(w, until);
-		wf_hand_over(w, true);
+		if (is_stalled(w))
+			wf_hand_over(w, true);
 	}
 	return true;
 }
@@ -357,6 +360,7 @@ void wf_monitor_close(void)
 	wf_atomic_xchg_seq(&wf_rt.monitor, (uint32_t)WF_MONITOR_STOPPING); /* MN1 */
 	wf_sys.futex_wake(&wf_rt.monitor, 1);
 	pthread_join(m.thread, NULL);
+	wf_rescue_close();
 	wf_signal_close();
 	free(m.watch);
 }

@@ -8,6 +8,17 @@
 
 /* The stalled worker. */
 
+static void grant(struct wf_worker *w)
+{
+	for (unsigned i = 0; i < w->wishes.n; i++) {
+		const struct wf_wish *wish = &w->wishes.wish[i];
+
+		if (!wish->op ||
+		    wf_atomic_load_seq(&wish->co->park) == wish->word) /* PK1 */
+			w->ring.engine->cancel_now(&w->ring, wish);
+	}
+}
+
 void wf_rescue_lend(struct wf_worker *w)
 {
 	struct wf_ring *r = &w->ring;
@@ -18,7 +29,11 @@ void wf_rescue_lend(struct wf_worker *w)
 	bool lend = wf_atomic_load_relaxed(&w->current) != NULL; /* CU1 relaxed: own */
 
 	if (lend)
+		r->engine->lend(r); /* a request is submitted before it is cancelled */
+	if (lend && w->wishes.n) {
+		grant(w);
 		r->engine->lend(r);
+	}
 	wf_loan_answer(&r->loan, lend);
 	wf_sys.futex_wake(&r->loan.state, 1);
 }
@@ -47,38 +62,76 @@ static void await_answer(const struct wf_loan *l, uint64_t until)
 	}
 }
 
-static unsigned reap(struct wf_ring *r, struct wf_co **ret_ready)
+/* A message to cancel something: note it for the handler. */
+bool wf_rescue_take(struct wf_worker *w, struct wf_msg *msg)
 {
-	struct wf_ring here = {.engine = &rescuer, .of = r, .leaving = true};
+	struct wf_wishes *l = &w->wishes;
+	struct wf_wish *wish = &l->wish[l->n];
+
+	if (wf_rt.conf.rescue <= 0 || !w->ring.cancels_now || l->n == WF_WISHES ||
+	    wf_loan_asked(&w->ring.loan))
+		return false;
+	struct wf_co *co = wf_msg_aborts(msg);
+
+	if (co && !wf_abort_wish(w, co, wish)) {
+		wf_abort_again(co); /* it waits for something else by now */
+		return true;
+	}
+	if (!co && !wf_fd_wish(msg, wish))
+		return false;
+	wish->msg = msg;
+	l->n++;
+	return true;
+}
+
+/* The handler has done what it could. What is not ended yet is asked for again, by who waits
+ * for it or by wf_abort. */
+static void fulfil(struct wf_ring *here, const struct wf_wish *wish)
+{
+	if (wish->op)
+		wf_abort_again(wish->co);
+	else
+		wf_fd_asked(here, wish->f);
+}
+
+static void send_back(struct wf_worker *w)
+{
+	for (unsigned i = 0; i < w->wishes.n; i++)
+		wf_send(w, w->wishes.wish[i].msg);
+	w->wishes.n = 0;
+}
+
+static void reap(struct wf_worker *w)
+{
+	struct wf_ring here = {.engine = &rescuer, .of = &w->ring, .leaving = true};
+	struct wf_co *co;
 
 	here.ready_tail = &here.ready;
-	unsigned n = r->engine->rescue(&here);
-
-	*ret_ready = here.ready;
-	return n;
+	wf_count(&wf_stalls.rescued, w->ring.engine->rescue(&here));
+	for (unsigned i = 0; i < w->wishes.n; i++)
+		fulfil(&here, &w->wishes.wish[i]);
+	w->wishes.n = 0;
+	wf_loan_give_back(&w->ring.loan);
+	while ((co = here.ready)) {
+		here.ready = co->next;
+		wf_ready(NULL, co);
+	}
 }
 
 void wf_rescue_ask(struct wf_worker *w)
 {
-	if (w->ring.engine->stuck(&w->ring) && wf_loan_ask(&w->ring.loan))
+	if ((w->wishes.n || w->ring.engine->stuck(&w->ring)) &&
+	    wf_loan_ask(&w->ring.loan))
 		wf_signal_send(w);
 }
 
 void wf_rescue_reap(struct wf_worker *w, uint64_t until)
 {
-	struct wf_co *co, *next;
-
 	await_answer(&w->ring.loan, until);
-	if (!wf_loan_take(&w->ring.loan))
-		return;
-	unsigned n = reap(&w->ring, &co);
-
-	wf_loan_give_back(&w->ring.loan);
-	wf_count(&wf_stalls.rescued, n);
-	for (; co; co = next) {
-		next = co->next;
-		wf_ready(NULL, co);
-	}
+	if (wf_loan_take(&w->ring.loan))
+		reap(w);
+	else if (w->wishes.n && !wf_loan_asked(&w->ring.loan))
+		send_back(w);
 }
 
 struct overdue {
@@ -103,4 +156,12 @@ void wf_rescue_timers(bool (*is_stalled)(const struct wf_worker *w))
 	struct overdue o = {.now = wf_clock_ns(), .is_stalled = is_stalled};
 
 	wf_co_for_each(end_wait, &o);
+}
+
+void wf_rescue_close(void)
+{
+	struct wf_worker *w;
+
+	for (unsigned i = 0; (w = wf_worker_from(i)); i = w->id + 1)
+		send_back(w);
 }

@@ -27,7 +27,14 @@ void wf_rescue_lend(struct wf_worker *w);
 void wf_rescue_ask(struct wf_worker *w);
 void wf_rescue_reap(struct wf_worker *w, uint64_t until);
 
-/* The same for their timers: end the waits that were to end by now. Looks at every coroutine.
+/* For a message from w's inbox: false if it is not one to cancel something, which is then done by
+ * w's signal handler. Until it is, or is given back to w, wf_rescue_reap must be called. */
+bool wf_rescue_take(struct wf_worker *w, struct wf_msg *msg);
+
+/* At the end of the monitor: give back what is left. */
+void wf_rescue_close(void);
+
+/* For the timers of the stalled: end the waits that were to end by now. Looks at every coroutine.
  */
 void wf_rescue_timers(bool (*is_stalled)(const struct wf_worker *w));
 

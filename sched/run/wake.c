@@ -94,6 +94,30 @@ static void on_abort(struct wf_worker *w, struct wf_msg *msg)
 	wf_abort(w, co);
 }
 
+struct wf_co *wf_msg_aborts(struct wf_msg *msg)
+{
+	return msg->fn == on_abort ? wf_container_of(msg, struct wf_co, abort_msg) : NULL;
+}
+
+bool wf_abort_wish(struct wf_worker *w, struct wf_co *co, struct wf_wish *ret_wish)
+{
+	uint64_t word = wf_co_word(co); /* PK1 */
+
+	if (wf_park_kind(word) != WF_WAIT_OP || !wants_stop(co) ||
+	    wf_atomic_load_relaxed(&co->worker) != w || /* WK1 relaxed: after the word */
+	    !wf_co_hold(co, word))                      /* PK3 */
+		return false;
+	*ret_wish = (struct wf_wish){.op = co->wait_obj, .co = co, .word = word};
+	wf_co_release(co, word); /* PK3 */
+	return true;
+}
+
+void wf_abort_again(struct wf_co *co)
+{
+	wf_atomic_store_seq(&co->abort_posted, 0u); /* AM1 */
+	wf_abort(NULL, co);
+}
+
 /* A call op can only be cancelled on its own ring, and ends by its completion. */
 static void abort_op(struct wf_worker *w, struct wf_co *co, uint64_t word)
 {

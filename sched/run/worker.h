@@ -89,6 +89,15 @@ struct wf_spare {
 	struct wf_msg msg;
 };
 
+enum { WF_WISHES = 16 };
+
+/* What the owner's signal handler is to cancel (rescue.h). By the monitor, and only while the
+ * handler is not asked. */
+struct wf_wishes {
+	unsigned n;
+	struct wf_wish wish[WF_WISHES];
+};
+
 struct wf_worker {
 	/* owner only */
 	struct wf_co *current; /* CU1. NULL: the loop */
@@ -131,6 +140,7 @@ struct wf_worker {
 	pthread_t thread;
 	pid_t tid;
 	struct wf_spare spare;
+	struct wf_wishes wishes;
 
 	/* shared */
 	struct wf_lane lane[WF_CLASSES];
@@ -298,6 +308,13 @@ struct wf_co *wf_msg_carries(struct wf_msg *msg);
 /* Look whether co wants to be stopped (cancelled, or its time has come), and if so end
  * its wait. Any thread. */
 void wf_abort(struct wf_worker *w, struct wf_co *co);
+
+/* The monitor, in whose hands msg is: the coroutine that it asks to look at, or NULL. Whether
+ * that is parked in a call op at w and wants to be stopped; then *ret_wish is to cancel the op.
+ * In the end, look at it again. */
+struct wf_co *wf_msg_aborts(struct wf_msg *msg);
+bool wf_abort_wish(struct wf_worker *w, struct wf_co *co, struct wf_wish *ret_wish);
+void wf_abort_again(struct wf_co *co);
 
 /* What a coroutine that was stopped, or may not begin, is told: -ECANCELED, -ETIMEDOUT,
  * 0. */

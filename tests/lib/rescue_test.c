@@ -94,6 +94,22 @@ static int echo(int fd)
 	return n <= 0 ? (int)n : (int)weft_send_all(fd, buf, (size_t)n, 0);
 }
 
+static bool feature(const char *wanted)
+{
+	const char *name;
+	bool on = false;
+
+	for (unsigned i = 0; !weft_feature(i, &name, &on, NULL); i++)
+		if (!strcmp(name, wanted))
+			return on;
+	return false;
+}
+
+static bool streams(void)
+{
+	return feature("BUF_RING") && feature("RECV_MULTI");
+}
+
 /* The first request finds the worker free, and makes it the stream's home. */
 static int serve(void *arg)
 {
@@ -389,6 +405,7 @@ static int receives_in_time(void *arg)
 static int hogs_until_both_done(void *arg)
 {
 	(void)arg;
+	atomic_store(&begun, true);
 	while (atomic_load(&done) < 2)
 		;
 	return 0;
@@ -402,6 +419,8 @@ Test(rescue, sleeps_and_deadlines_end_in_time, .timeout = 60)
 	cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv), 0);
 	cr_assert_eq(start(2, true), 0);
 	cr_assert_eq(weft_fd_adopt(sv[0]), 0);
+	if (!feature("SYNC_CANCEL") && !streams())
+		atomic_store(&done, 1); /* the receive ends after the hog */
 	spawn_at(1, 0, sleeps, NULL, &sleeper);
 	spawn_at(1, 0, receives_in_time, &sv[0], &receiver);
 	spawn_at(1, WEFT_CO_PINNED, hogs_until_both_done, NULL, &hog);
@@ -410,6 +429,87 @@ Test(rescue, sleeps_and_deadlines_end_in_time, .timeout = 60)
 	join(hog);
 	cr_assert_eq(weft_close(sv[0]), 0);
 	close(sv[1]);
+	cr_assert_eq(weft_stop(), 0);
+}
+
+/* What only the ring's own thread can do: its signal handler does. */
+
+static int receives_until_closed(void *arg)
+{
+	const struct connection *c = arg;
+	char byte;
+
+	CHECK_EQ(weft_recv(c->end[1], &byte, 1, 0), -EBADF);
+	return 0;
+}
+
+static int closes(void *arg)
+{
+	const struct connection *c = arg;
+
+	CHECK_EQ(weft_close(c->end[1]), 0);
+	atomic_fetch_add(&done, 1);
+	return 0;
+}
+
+Test(rescue, a_descriptor_is_closed, .timeout = 60)
+{
+	struct connection c = {0};
+	struct weft_co *receiver, *closer, *hog;
+
+	cr_assert_eq(start(2, true), 0);
+	if (!feature("SYNC_CANCEL") || !streams())
+		atomic_store(&done, 1); /* the bound is the end of the hog */
+	cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, c.end), 0);
+	cr_assert_eq(weft_fd_adopt(c.end[1]), 0);
+	spawn_at(1, 0, receives_until_closed, &c, &receiver);
+	spawn_at(1, WEFT_CO_PINNED, hogs_until_done, NULL, &hog);
+	await(&begun);
+	spawn_at(0, WEFT_CO_PINNED, closes, &c, &closer);
+	join(closer);
+	join(receiver);
+	join(hog);
+	close(c.end[0]);
+	cr_assert_eq(weft_stop(), 0);
+}
+
+static int reads_until_cancelled(void *arg)
+{
+	char c;
+
+	CHECK_EQ(weft_read(*(int *)arg, &c, 1), -ECANCELED);
+	atomic_fetch_add(&done, 1);
+	return 0;
+}
+
+static int reads_in_time(void *arg)
+{
+	struct weft_deadline d;
+	char c;
+
+	CHECK_EQ(weft_deadline_open(&d, weft_now() + 5 * STALL_MS * WEFT_MS), 0);
+	CHECK_EQ(weft_read(*(int *)arg, &c, 1), -ETIMEDOUT);
+	CHECK_EQ(weft_deadline_close(&d), 1);
+	atomic_fetch_add(&done, 1);
+	return 0;
+}
+
+Test(rescue, requests_are_cancelled, .timeout = 60)
+{
+	struct weft_co *cancelled, *late, *hog;
+
+	cr_assert_eq(pipe(p), 0);
+	cr_assert_eq(start(2, true), 0);
+	if (!feature("SYNC_CANCEL"))
+		atomic_store(&done, 2);
+	spawn_at(1, 0, reads_until_cancelled, &p[0], &cancelled);
+	spawn_at(1, 0, reads_in_time, &p[0], &late);
+	spawn_at(1, WEFT_CO_PINNED, hogs_until_both_done, NULL, &hog);
+	await(&begun);
+	cr_assert_eq(weft_cancel(cancelled), 0);
+	join(cancelled);
+	join(late);
+	join(hog);
 	cr_assert_eq(weft_stop(), 0);
 }
 
