@@ -15,20 +15,15 @@ struct sem {
 
 _Static_assert(sizeof(struct sem) <= sizeof(struct weft_sem), "lib/weft/sync.h");
 
-struct taker {
-	struct wf_waiter waiter; /* first */
-	uint32_t n;
-};
-
 /* lock held. Serve in order, as far as the permits go; returns those to be woken. */
 static struct wf_waiter *serve(struct sem *s)
 {
 	struct wf_waiter *list = NULL, **end = &list, *first;
 
-	while ((first = s->q.first) && ((struct taker *)first)->n <= s->permits) {
+	while ((first = s->q.first) && first->n <= s->permits) {
 		if (!wf_waiter_take(first))
 			continue;
-		s->permits -= ((struct taker *)first)->n;
+		s->permits -= first->n;
 		*end = first;
 		end = &first->next;
 	}
@@ -54,7 +49,7 @@ static bool take(struct sem *s, uint32_t n)
 int weft_sem_wait(struct weft_sem *sem, uint32_t n)
 {
 	struct sem *s = (struct sem *)sem;
-	struct taker me = {.n = n};
+	struct wf_waiter me __attribute__((aligned(64))) = {.n = n};
 	uintptr_t who;
 	int rc = wf_may_wait(&who);
 
@@ -64,7 +59,7 @@ int weft_sem_wait(struct weft_sem *sem, uint32_t n)
 			wf_spin_unlock(&s->q.lock);
 			return 0;
 		}
-		rc = wf_waitq_wait(&s->q, &me.waiter, false);
+		rc = wf_waitq_wait(&s->q, &me, false);
 		if (rc == 0)
 			return 0; /* served */
 		if (rc < 0)

@@ -102,17 +102,22 @@ struct wf_scope {
 };
 
 struct wf_co {
-	void *sp;           /* while not running: the saved stack pointer */
-	struct wf_co *next; /* the link of the one list or queue that holds it */
-	uint64_t park;      /* PK1 PK2 */
-	uint64_t due;       /* PK2 TM1: earliest open deadline, or the end of a sleep */
-	uint32_t kick;      /* PK2: enum wf_kick */
-	int32_t result;     /* set by the waker before it makes the coroutine runnable */
+	/* One cache line: all that who wakes it touches, on whichever worker. */
+	void *sp; /* while not running: the saved stack pointer */
+	union {
+		struct wf_co *next; /* the link of the one list or queue that holds it */
+		struct wf_msg ready_msg; /* or makes it runnable on another worker */
+	};
+	uint64_t park;  /* PK1 PK2 */
+	uint64_t due;   /* PK2 TM1: earliest open deadline, or the end of a sleep */
+	uint32_t kick;  /* PK2: enum wf_kick */
+	int32_t result; /* set by the waker before it makes the coroutine runnable */
 	struct wf_worker *worker; /* WK1: runs it, or ran it last */
 	int saved_errno;
 	uint32_t traits; /* owner only; 0: the plain one. WF_CO_*, and WF_CO_PIN_ONE for
 			    each weft_pin */
-	void *wait_obj;  /* what it waits for, by kind; valid while parked */
+
+	void *wait_obj;         /* what it waits for, by kind; valid while parked */
 	struct wf_scope *scope; /* owner only */
 
 	int (*fn)(void *arg); /* CN1 */
@@ -126,7 +131,6 @@ struct wf_co {
 	/* Not reset between lives: other workers may hold them. */
 	struct wf_timer timer;
 	uint64_t seen;           /* CO1: the park that run/trim.c saw last */
-	struct wf_msg ready_msg; /* makes it runnable on another worker */
 	struct wf_msg abort_msg; /* asks the ring's worker to look at kick and due */
 	struct wf_msg timer_msg; /* asks the heap's worker to move the timer */
 	uint32_t abort_posted;   /* AM1: abort_msg is on its way */
@@ -142,6 +146,8 @@ struct wf_co {
 	struct wf_fiber fiber;
 	char name[32];
 };
+
+_Static_assert(offsetof(struct wf_co, wait_obj) <= 64, "who wakes it touches one line");
 
 /*
  * WK1  worker: store_relaxed by the worker that switches it in  <->  load_relaxed by a

@@ -29,22 +29,23 @@ struct wf_waitq {
 	struct wf_waiter *first, *last; /* lock */
 };
 
+/* The first 64 bytes are what the two sides share: aligned to them it is one cache line. */
 struct wf_waiter {
 	struct wf_waiter *next,
-		*prev;             /* lock; next: or in the list of those to be woken */
-	struct wf_waitq *q;        /* the one it waits in; outlives the wait */
-	struct wf_waiter *head;    /* of its party; itself if alone */
-	struct wf_waiter *sibling; /* the next of its party, in order of q */
-	bool linked;               /* lock */
-	bool granted;              /* by who took it out: it has what it waited for */
-	bool passed;               /* it was woken once and found nothing: it is next */
+		*prev;            /* lock; next: or in the list of those to be woken */
+	struct wf_waitq *q;       /* the one it waits in; outlives the wait */
+	struct wf_waiter *head;   /* of its party; itself if alone */
+	struct wf_co *co;         /* of the head. NULL: a plain thread */
+	uint64_t word;            /* of the head: co's next park word */
+	struct wf_waiter *winner; /* of the head: which of the party was taken */
+	uint32_t n;               /* for who waits, by kind of object */
+	bool linked;              /* lock */
+	bool granted;             /* by who took it out: it has what it waited for */
+	bool passed;              /* it was woken once and found nothing: it is next */
 
-	/* of the head only */
-	struct wf_co *co;         /* NULL: a plain thread */
-	uint64_t word;            /* co's next park word */
-	uint32_t woken;           /* WQ1 */
-	uint32_t taken;           /* WQ2 */
-	struct wf_waiter *winner; /* which of the party was taken */
+	struct wf_waiter *sibling; /* the next of its party, in order of q */
+	uint32_t woken;            /* WQ1, of the head */
+	uint32_t taken;            /* WQ2, of the head */
 };
 
 /* What wf_waitq_wait() returns when there is no reason to stop: look again. */

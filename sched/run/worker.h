@@ -150,13 +150,14 @@ struct wf_worker {
 	struct wf_msg exit_msg; /* by the stopping thread */
 	struct wf_msg duty_msg; /* LW2 (width.h) */
 	uint32_t duty_posted;   /* LW2 */
-	uint32_t retired;       /* LW1 (width.h) */
-	uint32_t opening;       /* SR2 (recruit.h) */
-	uint32_t allowed;       /* LW3: its CPU is */
-	bool stays;             /* by who changes the width */
-	uint32_t sleeping;      /* ID1 MN1 */
-	uint32_t running;       /* RU1 */
-	uint32_t called;        /* WA1 (idle.c): woken to keep watch */
+	/* read by senders before the inbox, which they write to */
+	uint32_t retired __attribute__((aligned(64))); /* LW1 (width.h) */
+	uint32_t opening;                              /* SR2 (recruit.h) */
+	uint32_t allowed;                              /* LW3: its CPU is */
+	bool stays;                                    /* by who changes the width */
+	uint32_t sleeping;                             /* ID1 MN1 */
+	uint32_t running;                              /* RU1 */
+	uint32_t called; /* WA1 (idle.c): woken to keep watch */
 };
 
 enum wf_phase { WF_STOPPED, WF_STARTING, WF_UP, WF_STOPPING, WF_LOCKED, WF_EXITING };
