@@ -14,6 +14,7 @@
 #include "weft/co.h"    /* coroutines: spawn, join, cancel, pin */
 #include "weft/stack.h" /* what stacks cost: high-water marks, limits */
 #include "weft/time.h"  /* clock, sleep, deadline scopes */
+#include "weft/scope.h" /* cancelling a part, shields for cleaning up */
 #include "weft/sync.h"  /* mutex, condition, semaphore, event, barrier, ... */
 #include "weft/chan.h"  /* channels, select */
 #include "weft/net.h"   /* sockets */

@@ -64,9 +64,15 @@ int wf_yield(void);
 int wf_checkpoint(void);
 
 /* deadline.c */
-int wf_scope_open(struct wf_scope *s, uint64_t at);
-int wf_scope_close(struct wf_scope *s);
 int wf_sleep_until(uint64_t at);
+
+/* scope.c. Closing tells why it is over, if it is; handle: whose scope it is. */
+enum { WF_SCOPE_TIMED_OUT = 1, WF_SCOPE_CANCELED = 2 };
+
+int wf_scope_open(struct wf_scope *s, uint64_t at, bool shield);
+int wf_scope_close(struct wf_scope *s);
+int wf_scope_cancel(struct wf_scope *s, void *handle);
+int wf_stopped(void); /* the verdict on the caller */
 
 /* io.c: call ops. op needs code, fd and arguments; returns the result. */
 ssize_t wf_call(struct wf_op *op);

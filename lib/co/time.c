@@ -27,10 +27,12 @@ int weft_sleep_ns(weft_time span_ns)
 
 int weft_deadline_open(struct weft_deadline *scope, weft_time at)
 {
-	return wf_scope_open((struct wf_scope *)(void *)scope, at);
+	return wf_scope_open((struct wf_scope *)(void *)scope, at, false);
 }
 
 int weft_deadline_close(struct weft_deadline *scope)
 {
-	return wf_scope_close((struct wf_scope *)(void *)scope);
+	int rc = wf_scope_close((struct wf_scope *)(void *)scope);
+
+	return rc < 0 ? rc : rc & WF_SCOPE_TIMED_OUT;
 }

@@ -66,7 +66,15 @@ enum wf_kick {
 	WF_KICK_CANCEL = 1, /* sticky: every parking call says -ECANCELED from now on */
 	WF_KICK_TIMER =
 		2, /* a timer of another worker fired while this one was running */
+	WF_KICK_SCOPE = 4,       /* a scope is cancelled that no shield is inside of */
+	WF_KICK_LEVEL = 1 << 16, /* times the number of open shields */
 };
+
+/* Whether it means that the coroutine is to stop. */
+static inline bool wf_kick_stops(uint32_t kick)
+{
+	return kick & WF_KICK_SCOPE || (kick & WF_KICK_CANCEL && kick < WF_KICK_LEVEL);
+}
 
 enum {
 	WF_CO_PINNED = 1,  /* by attribute: for life */
@@ -97,8 +105,11 @@ struct wf_msg {
 };
 
 struct wf_scope {
-	uint64_t at, due;      /* its own time; the earliest of it and all outer ones */
+	uint64_t at, due;      /* its own time; the earliest of it and those that count */
 	struct wf_scope *prev; /* innermost first */
+	uint16_t level;        /* how many shields are open in it, itself included */
+	bool shield;           /* what is outside does not count inside */
+	uint32_t cancelled;    /* SC1 (run/scope.h) */
 };
 
 struct wf_co {
@@ -110,7 +121,7 @@ struct wf_co {
 	};
 	uint64_t park;  /* PK1 PK2 */
 	uint64_t due;   /* PK2 TM1: earliest open deadline, or the end of a sleep */
-	uint32_t kick;  /* PK2: enum wf_kick */
+	uint32_t kick;  /* PK2 SC1: enum wf_kick */
 	int32_t result; /* set by the waker before it makes the coroutine runnable */
 	struct wf_worker *worker; /* WK1: runs it, or ran it last */
 	int saved_errno;

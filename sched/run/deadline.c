@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Deadlines: scopes on the stack, one timer in the coroutine object.
+ * Deadlines: scopes on the stack (scope.c), one timer in the coroutine object.
  *
  * The timer belongs to the worker whose heap it is in. It is moved lazily: a later
  * deadline touches nothing, and when the timer fires it looks at what the coroutine wants
@@ -17,6 +17,7 @@
 #include <stddef.h>
 
 #include "../sched.h"
+#include "scope.h"
 #include "switch.h"
 #include "width.h"
 
@@ -150,40 +151,6 @@ void wf_timers_fire(struct wf_worker *w)
 	}
 }
 
-static void set_due(struct wf_co *me, uint64_t due)
-{
-	if (me->due != due)
-		wf_atomic_store_seq(&me->due, due); /* TM1 */
-}
-
-int wf_scope_open(struct wf_scope *s, uint64_t at)
-{
-	struct wf_worker *w = wf_worker_self();
-	struct wf_co *me = w ? w->current : NULL;
-
-	if (!me)
-		return wf_no_coroutine();
-	s->at = at;
-	s->prev = me->scope;
-	s->due = s->prev && s->prev->due < at ? s->prev->due : at;
-	me->scope = s;
-	set_due(me, s->due);
-	return 0;
-}
-
-int wf_scope_close(struct wf_scope *s)
-{
-	struct wf_worker *w = wf_worker_self();
-	struct wf_co *me = w ? w->current : NULL;
-
-	if (!me)
-		return wf_no_coroutine();
-	wf_bug(me->scope != s); /* scopes are closed in reverse order, by their owner */
-	me->scope = s->prev;
-	set_due(me, s->prev ? s->prev->due : WF_NEVER);
-	return s->at <= wf_clock_ns();
-}
-
 int wf_sleep_until(uint64_t at)
 {
 	struct wf_worker *w = wf_worker_self();
@@ -195,9 +162,9 @@ int wf_sleep_until(uint64_t at)
 	uint64_t outer = me->due;
 
 	while (!rc && wf_clock_ns() < at) {
-		set_due(me, at < outer ? at : outer);
+		wf_set_due(me, at < outer ? at : outer);
 		wf_park(wf_worker_self(), me, WF_WAIT_SLEEP, NULL);
-		set_due(me, outer);
+		wf_set_due(me, outer);
 		rc = wf_verdict(me);
 	}
 	return rc;

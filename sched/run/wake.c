@@ -75,13 +75,13 @@ struct wf_co *wf_msg_carries(struct wf_msg *msg)
 
 static bool wants_stop(const struct wf_co *co)
 {
-	return (wf_atomic_load_seq(&co->kick) & WF_KICK_CANCEL) || /* PK2 */
-	       wf_atomic_load_seq(&co->due) <= wf_clock_ns();      /* TM1 */
+	return wf_kick_stops(wf_atomic_load_seq(&co->kick)) || /* PK2 */
+	       wf_atomic_load_seq(&co->due) <= wf_clock_ns();  /* TM1 */
 }
 
 int wf_verdict(const struct wf_co *me)
 {
-	if (wf_atomic_load_seq(&me->kick) & WF_KICK_CANCEL) /* PK2 */
+	if (wf_kick_stops(wf_atomic_load_seq(&me->kick))) /* PK2 */
 		return -ECANCELED;
 	return me->due <= wf_clock_ns() ? -ETIMEDOUT : 0;
 }
