@@ -43,7 +43,9 @@ struct wf_spawn {
 	int node; /* only there; -1: anywhere */
 };
 
-int wf_spawn(int (*fn)(void *), void *arg, const struct wf_spawn *s, void **ret_handle);
+/* g NULL: as for weft_spawn() */
+int wf_spawn_into(struct wf_group *g, int (*fn)(void *), void *arg,
+		  const struct wf_spawn *s, void **ret_handle);
 int wf_join(void *handle, int *ret_status);
 int wf_detach(void *handle);
 int wf_cancel(void *handle);
@@ -54,6 +56,39 @@ int wf_set_class(uint32_t flag); /* WF_SPAWN_LATENCY, WF_SPAWN_BATCH, or 0 */
 int wf_get_class(void);          /* the same */
 int wf_pin(void);
 int wf_unpin(void);
+
+/* group.c */
+enum { WF_GROUP_COLLECT = 1, WF_GROUP_FIRST = 2, WF_GROUP_KEEP = 4 };
+enum wf_group_state { WF_GROUP_NONE, WF_GROUP_OPEN, WF_GROUP_CLOSED };
+
+struct wf_members {
+	struct wf_co *first, *last;
+};
+
+struct wf_group {
+	struct wf_waitq q; /* its lock is the group's; who waits for anything about it */
+	struct wf_members live, ended;
+	uint32_t n_live, n_ended; /* n_ended: with WF_GROUP_KEEP */
+	uint32_t pins;            /* who cancels it now */
+	uint32_t limit, flags;
+	uint32_t spawned; /* members so far */
+	unsigned decider; /* the number of the one that decided; UINT_MAX: none yet */
+	int result;
+	enum wf_group_state state;
+	bool cancelled, has_spawn;
+	struct wf_co *owner;    /* NULL: a plain thread */
+	struct wf_group *outer; /* of the owner's */
+	struct wf_scope scope;  /* the owner's */
+	struct wf_spawn spawn;  /* by the library, before it is opened: see has_spawn */
+};
+
+int wf_group_open(struct wf_group *g, uint32_t flags, uint32_t limit, uint64_t at);
+int wf_group_spawn(struct wf_group *g, int (*fn)(void *), void *arg,
+		   const struct wf_spawn *s, void **ret_handle);
+int wf_group_next(struct wf_group *g, unsigned *ret_index, int *ret_status);
+int wf_group_cancel(struct wf_group *g);
+unsigned wf_group_running(const struct wf_group *g);
+int wf_group_close(struct wf_group *g, unsigned *ret_index);
 
 /* idle.c: to some worker. Async-signal-safe. -ESHUTDOWN */
 struct wf_msg;

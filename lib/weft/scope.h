@@ -65,10 +65,10 @@ static inline void weft_scope_guard_close(struct weft_scope *scope)
 }
 
 #define weft_scope_scoped(name, at)                                                      \
-	__attribute__((cleanup(weft_scope_guard_close))) struct weft_scope name;         \
+	__attribute__((cleanup(weft_scope_guard_close), unused)) struct weft_scope name; \
 	weft_scope_open(&name, at)
 #define weft_shield_scoped(name, at)                                                     \
-	__attribute__((cleanup(weft_scope_guard_close))) struct weft_scope name;         \
+	__attribute__((cleanup(weft_scope_guard_close), unused)) struct weft_scope name; \
 	weft_shield_open(&name, at)
 
 WEFT_END_DECLS

@@ -50,6 +50,7 @@
 #include "fiber.h"
 
 struct wf_co;
+struct wf_group;
 struct wf_worker;
 
 enum wf_wait {
@@ -138,6 +139,11 @@ struct wf_co {
 	bool done, detached;
 	void *joiner; /* a coroutine, or a thread's waiter with bit 0 set */
 	uint64_t joiner_word;
+
+	struct wf_group *open;  /* owner only: the innermost one that it has open */
+	struct wf_group *group; /* GR1 (run/group.h): the one it is in, or NULL */
+	struct wf_co *members_next, *members_prev; /* its lock */
+	unsigned member;                           /* its number there */
 
 	/* Not reset between lives: other workers may hold them. */
 	struct wf_timer timer;

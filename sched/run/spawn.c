@@ -21,6 +21,7 @@
 
 #include "../base/sys.h"
 #include "../sched.h"
+#include "group.h"
 #include "rt.h"
 #include "switch.h"
 #include "target.h"
@@ -52,20 +53,33 @@ static void forget_timer(struct wf_worker *w, struct wf_co *co)
 	wf_atomic_store_seq(&co->timer.owner, -1); /* TM1 */
 }
 
+/* join_lock held and released. Whether nobody wants the object any more. */
+static __attribute__((noinline)) bool end_member(struct wf_worker *w, struct wf_co *co)
+{
+	struct wf_parting p = wf_group_ended(co);
+
+	wf_spin_unlock(&co->join_lock);
+	wf_group_part(w, &p);
+	return !p.kept;
+}
+
 /* co's stack is free, its join_lock held. Afterwards a joiner may recycle it. */
 static void publish_exit(struct wf_worker *w, struct wf_co *co)
 {
 	struct thread_waiter *t = NULL;
-	bool detached = co->detached;
+	bool unwanted = co->detached;
 
 	wf_fiber_fini(&co->fiber);
 	forget_timer(w, co);
 	if ((uintptr_t)co->joiner & 1)
 		t = (void *)((uintptr_t)co->joiner - 1);
 	co->done = true;
-	wf_spin_unlock(&co->join_lock);
+	if (wf_group_has(co))
+		unwanted = end_member(w, co);
+	else
+		wf_spin_unlock(&co->join_lock);
 
-	if (detached)
+	if (unwanted)
 		wf_co_give(&w->pool, co);
 	if (t) {
 		wf_atomic_store_release(&t->done, 1u); /* TW1 */
@@ -105,7 +119,7 @@ static struct wf_co *claim_joiner(struct wf_worker *w, struct wf_co *co)
 static inline __attribute__((always_inline)) void end(struct wf_worker *w,
 						      struct wf_co *co)
 {
-	wf_bug(co->scope != NULL); /* a deadline scope was left open */
+	wf_bug(co->scope != NULL); /* a scope, or a group, was left open */
 	wf_atomic_store_relaxed(&co->due,
 				WF_NEVER); /* TM1 relaxed: a late timer is harmless */
 	wf_spin_lock(&co->join_lock);
@@ -155,6 +169,8 @@ static void init(struct wf_co *co, int (*fn)(void *), void *arg, bool detached)
 	co->traits = 0;
 	wf_atomic_store_relaxed(&co->bound, (uint16_t)0); /* BD1 relaxed: not yet known */
 	co->scope = NULL;
+	co->open = NULL;
+	wf_atomic_store_relaxed(&co->group, NULL); /* GR1 relaxed: not yet known */
 	co->runs_local = co->runs_remote = 0;
 	wf_atomic_store_relaxed(&co->fn, fn); /* CN1 relaxed: for reports */
 	co->arg = arg;
@@ -216,9 +232,59 @@ static int take_for(struct wf_worker *w, struct wf_worker *target, unsigned clas
 				    : wf_co_take_at(home, class, ret_co);
 }
 
-/* On a worker. */
-static int spawn_here(struct wf_worker *w, int (*fn)(void *), void *arg,
-		      const struct wf_spawn *s, void **ret_handle)
+/* Groups. */
+
+/* g, or else the group that the caller has open, or is in. */
+static int join_group(const struct wf_worker *w, struct wf_group *g, struct wf_co *co)
+{
+	struct wf_co *me = w ? w->current : NULL;
+
+	if (!g && me)
+		g = me->open;
+	if (g || !me)
+		return g ? wf_group_add(g, co) : 0;
+	wf_spin_lock(&me->join_lock); /* it may be detached, and the group close */
+	g = wf_atomic_load_relaxed(&me->group); /* GR1 relaxed: join_lock */
+	int rc = g ? wf_group_add(g, co) : 0;
+	wf_spin_unlock(&me->join_lock);
+	return rc;
+}
+
+/* What the group's members are by default, in *copy; or s. */
+static const struct wf_spawn *by_group(const struct wf_worker *w, struct wf_group *g,
+				       const struct wf_spawn *s, struct wf_spawn *copy)
+{
+	struct wf_co *me = w ? w->current : NULL;
+
+	if (s)
+		return s;
+	if (!g && me)
+		g = me->open;
+	if (!g && me)
+		wf_spin_lock(&me->join_lock);
+	const struct wf_group *from = g    ? g
+				      : me ? wf_atomic_load_relaxed(&me->group)
+					   : NULL; /* GR1 relaxed */
+	bool has = from && from->has_spawn;
+	if (has)
+		*copy = from->spawn;
+	if (!g && me)
+		wf_spin_unlock(&me->join_lock);
+	return has ? copy : NULL;
+}
+
+/* It never began. */
+static int give_up(struct wf_worker *w, struct wf_co *co, int rc)
+{
+	wf_fiber_fini(&co->fiber);
+	wf_co_give(w ? &w->pool : NULL, co);
+	return rc;
+}
+
+/* On a worker; grouped: the coroutine has a group other than the runtime's. */
+static inline __attribute__((always_inline)) int spawn_on(
+	struct wf_worker *w, struct wf_group *g, bool grouped, int (*fn)(void *),
+	void *arg, const struct wf_spawn *s, void **ret_handle)
 {
 	int class = class_of(s);
 	struct wf_co *co;
@@ -231,6 +297,8 @@ static int spawn_here(struct wf_worker *w, int (*fn)(void *), void *arg,
 	if (wf_unlikely(rc))
 		return rc;
 	init(co, fn, arg, !ret_handle);
+	if (grouped && (rc = join_group(w, g, co)))
+		return give_up(w, co, rc);
 	if (ret_handle)
 		*ret_handle = wf_co_handle(co);
 	wf_count(&w->count.spawned, 1u); /* RT2: relaxed */
@@ -243,10 +311,23 @@ static int spawn_here(struct wf_worker *w, int (*fn)(void *), void *arg,
 	return 0;
 }
 
-static int spawn_foreign(int (*fn)(void *), void *arg, const struct wf_spawn *s,
-			 void **ret_handle)
+static __attribute__((noinline)) int spawn_grouped(struct wf_worker *w,
+						   struct wf_group *g, int (*fn)(void *),
+						   void *arg, const struct wf_spawn *s,
+						   void **ret_handle)
+{
+	struct wf_spawn copy;
+
+	return spawn_on(w, g, true, fn, arg, by_group(w, g, s, &copy), ret_handle);
+}
+
+static int spawn_foreign(struct wf_group *g, int (*fn)(void *), void *arg,
+			 const struct wf_spawn *s, void **ret_handle)
 {
 	const struct wf_spawn plain = {.worker = -1, .node = -1};
+	struct wf_spawn copy;
+
+	s = by_group(NULL, g, s, &copy);
 	int class = class_of(s);
 	struct wf_co *co;
 
@@ -259,6 +340,9 @@ static int spawn_foreign(int (*fn)(void *), void *arg, const struct wf_spawn *s,
 	if (rc)
 		return rc;
 	init(co, fn, arg, !ret_handle);
+	rc = join_group(NULL, g, co);
+	if (rc)
+		return give_up(NULL, co, rc);
 	if (ret_handle)
 		*ret_handle = wf_co_handle(co);
 	wf_atomic_add_seq(&wf_rt.foreign_spawned, 1u); /* RT2 */
@@ -266,7 +350,8 @@ static int spawn_foreign(int (*fn)(void *), void *arg, const struct wf_spawn *s,
 	return 0;
 }
 
-int wf_spawn(int (*fn)(void *), void *arg, const struct wf_spawn *s, void **ret_handle)
+int wf_spawn_into(struct wf_group *g, int (*fn)(void *), void *arg,
+		  const struct wf_spawn *s, void **ret_handle)
 {
 	struct wf_worker *w = wf_worker_self();
 	int rc;
@@ -274,12 +359,14 @@ int wf_spawn(int (*fn)(void *), void *arg, const struct wf_spawn *s, void **ret_
 	if (wf_likely(w != NULL)) {
 		if (wf_unlikely(wf_atomic_load_acquire(&wf_rt.phase) != WF_UP)) /* RT1 */
 			return not_up();
-		return spawn_here(w, fn, arg, s, ret_handle);
+		if (wf_unlikely(g || w->current->open) || wf_group_has(w->current))
+			return spawn_grouped(w, g, fn, arg, s, ret_handle);
+		return spawn_on(w, NULL, false, fn, arg, s, ret_handle);
 	}
 	/* The stopper waits until nobody is between the look at the phase and the push. */
 	wf_atomic_add_seq(&wf_rt.gate, 1u);            /* RT1 */
 	if (wf_atomic_load_seq(&wf_rt.phase) == WF_UP) /* RT1 */
-		rc = spawn_foreign(fn, arg, s, ret_handle);
+		rc = spawn_foreign(g, fn, arg, s, ret_handle);
 	else
 		rc = not_up();
 	wf_atomic_sub_seq(&wf_rt.gate, 1u); /* RT1 */
@@ -294,9 +381,19 @@ void wf_joiner_remove(struct wf_co *target, const struct wf_co *joiner)
 	wf_spin_unlock(&target->join_lock);
 }
 
-/* co is done, and nobody else will look at it. */
+static __attribute__((noinline)) void leave_group(struct wf_co *co)
+{
+	wf_spin_lock(&co->join_lock);
+	struct wf_waiter *woken = wf_group_take_out(co);
+	wf_spin_unlock(&co->join_lock);
+	wf_waiters_wake(woken);
+}
+
+/* co is done, and nobody but its group will look at it. */
 static int take_result(struct wf_worker *w, struct wf_co *co, int *ret_status)
 {
+	if (wf_group_has(co))
+		leave_group(co);
 	if (ret_status)
 		*ret_status = co->status;
 	wf_co_give(w ? &w->pool : NULL, co);
@@ -404,10 +501,12 @@ static int detach(struct wf_worker *w, void *handle)
 		return -ESRCH;
 	wf_spin_lock(&co->join_lock);
 	int rc = co->detached ? -ESRCH : co->joiner ? -EBUSY : 0;
+	struct wf_waiter *woken = rc ? NULL : wf_group_take_out(co);
 	bool done = co->done;
 	if (!rc)
 		co->detached = true;
 	wf_spin_unlock(&co->join_lock);
+	wf_waiters_wake(woken);
 	if (!rc && done)
 		wf_co_give(w ? &w->pool : NULL, co);
 	return rc;

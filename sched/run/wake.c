@@ -53,7 +53,7 @@ void wf_ready(struct wf_worker *w, struct wf_co *co)
 	struct wf_worker *home =
 		w && !wf_co_is_pinned(co) && wf_may_run(w, co) ? w : home_of(co);
 
-	if (w == home) {
+	if (w && w == home) {
 		push_local(w, co);
 		return;
 	}
@@ -124,7 +124,7 @@ static void abort_op(struct wf_worker *w, struct wf_co *co, uint64_t word)
 	struct wf_worker *home =
 		wf_atomic_load_relaxed(&co->worker); /* WK1 relaxed: checked */
 
-	if (home == w) {
+	if (w && home == w) {
 		/* only this thread and a rescuer could end the op: held as `word` says,
 		 * it is there */
 		if (wf_co_hold(co, word)) { /* PK3 */
