@@ -6,6 +6,7 @@
 #ifndef WF_SCHED_H
 #define WF_SCHED_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -107,6 +108,9 @@ enum { WF_SCOPE_TIMED_OUT = 1, WF_SCOPE_CANCELED = 2 };
 int wf_scope_open(struct wf_scope *s, uint64_t at, bool shield);
 int wf_scope_close(struct wf_scope *s);
 int wf_scope_cancel(struct wf_scope *s, void *handle);
+/* The same in two steps: the first while it is open for sure, the second at any time after. */
+void wf_scope_mark_of(struct wf_scope *s, void *handle);
+int wf_scope_tell(void *handle);
 int wf_stopped(void); /* the verdict on the caller */
 
 /* io.c: call ops. op needs code, fd and arguments; returns the result. */
@@ -178,6 +182,11 @@ int wf_totals(struct wf_totals *ret_totals);
 /* places.c */
 int wf_place_get(unsigned worker, struct wf_place *ret_place);
 int wf_place_text(char *buf, size_t size);
+unsigned wf_home(void); /* the caller's node, as a worker's home; 0 in plain threads */
+int wf_thread_create(pthread_t *t, const pthread_attr_t *attr, void *(*fn)(void *),
+		     void *arg);
+void wf_pin_near(unsigned home); /* the calling thread: to the CPUs of its workers */
+const struct wf_conf *wf_settings(void); /* of the runtime that is up */
 int wf_n_workers(void);
 int wf_worker_id(void);
 int wf_feature(unsigned i, const char **ret_name, bool *ret_on, const char **ret_lost);

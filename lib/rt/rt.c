@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "../exec/future.h"
 #include "../options.h"
 #include "../../sched/sched.h"
 #include "weft/co.h"
@@ -94,6 +95,8 @@ int weft_start(const struct weft_options *opt)
 			       .disable = o.disable,
 			       .place = o.place,
 			       .rescue = o.rescue,
+			       .blocking_threads = o.blocking_threads,
+			       .blocking_queue = o.blocking_queue,
 			       .stall_ms = o.stall_ms,
 			       .on_stall = {.fn = o.on_stall ? tell_stall : NULL,
 					    .user_fn = (void (*)(void))o.on_stall,
@@ -101,9 +104,14 @@ int weft_start(const struct weft_options *opt)
 	return wf_start(&conf);
 }
 
+/* Its threads are waited for when no coroutine is left that could want them. */
 int weft_stop(void)
 {
-	return wf_stop();
+	int rc = wf_stop();
+
+	if (!rc)
+		weft__default_pool_close();
+	return rc;
 }
 
 const char *weft_start_error(void)

@@ -10,7 +10,7 @@
 #include <errno.h>
 
 #include "../../sched/sched.h"
-#include "weft/sync.h"
+#include "event.h"
 
 struct event {
 	struct wf_waitq q;
@@ -24,12 +24,11 @@ _Static_assert(sizeof(struct event) <= sizeof(struct weft_event), "lib/weft/sync
 _Static_assert(sizeof(struct event) <= sizeof(struct weft_wg), "lib/weft/sync.h");
 _Static_assert(sizeof(struct event) <= sizeof(struct weft_once), "lib/weft/sync.h");
 
-int weft_event_wait(struct weft_event *event)
+static int wait_for(struct event *e, bool hard)
 {
-	struct event *e = (struct event *)event;
 	struct wf_waiter me = {0};
 	uintptr_t who;
-	int rc = wf_may_wait(&who);
+	int rc = hard ? 0 : wf_may_wait(&who);
 
 	while (!rc) {
 		wf_spin_lock(&e->q.lock);
@@ -37,13 +36,23 @@ int weft_event_wait(struct weft_event *event)
 			wf_spin_unlock(&e->q.lock);
 			return 0;
 		}
-		rc = wf_waitq_wait(&e->q, &me, false);
+		rc = wf_waitq_wait(&e->q, &me, hard);
 		if (rc == 0)
 			return 0;
 		if (rc == WF_WAIT_AGAIN)
 			rc = 0;
 	}
 	return rc;
+}
+
+int weft_event_wait(struct weft_event *event)
+{
+	return wait_for((struct event *)event, false);
+}
+
+void weft__event_await(struct weft_event *event)
+{
+	wait_for((struct event *)event, true);
 }
 
 void weft_event_set(struct weft_event *event)

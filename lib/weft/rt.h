@@ -110,6 +110,9 @@ struct weft_options {
 		*place; /* WEFT_PLACE: placement of workers by name, see weft/place.h */
 	int rescue;     /* WEFT_RESCUE: 1 lets completions of a stalled worker be reaped
 			   by others; needs stall_ms and faults, else -EINVAL; -1 off */
+	unsigned blocking_threads; /* WEFT_BLOCKING_THREADS: of the pool for calls that
+				      block (weft/exec.h), at most; 0: 4 a worker, 32 at most */
+	unsigned blocking_queue; /* WEFT_BLOCKING_QUEUE: calls that wait for one; 1024 */
 };
 
 /*

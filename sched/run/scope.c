@@ -83,18 +83,27 @@ int wf_scope_close(struct wf_scope *s)
 	       (cancelled ? WF_SCOPE_CANCELED : 0);
 }
 
-int wf_scope_cancel(struct wf_scope *s, void *handle)
+void wf_scope_mark_of(struct wf_scope *s, void *handle)
+{
+	wf_scope_mark(s, wf_co_from_handle(handle));
+}
+
+int wf_scope_tell(void *handle)
 {
 	struct wf_worker *w = wf_worker_self();
-	struct wf_co *co = wf_co_from_handle(handle);
 
 	if (!w && !wf_visit())
 		return -ESRCH;
-	wf_scope_mark(s, co);
-	wf_abort(w, co);
+	wf_abort(w, wf_co_from_handle(handle));
 	if (!w)
 		wf_leave();
 	return 0;
+}
+
+int wf_scope_cancel(struct wf_scope *s, void *handle)
+{
+	wf_scope_mark_of(s, handle);
+	return wf_scope_tell(handle);
 }
 
 int wf_stopped(void)

@@ -51,11 +51,39 @@ static void publish_in_queues(struct wf_worker *w, struct wf_co *co)
 		wf_abort(w, co);
 }
 
+/* Its time is over: 0 if it was taken out before that, and only has to be woken. */
+static int give_up(struct wf_waiter *first)
+{
+	if (wf_atomic_xchg_seq(&first->taken, 1u)) /* WQ2 */
+		return 0;
+	wf_waiters_leave(first);
+	return -ETIMEDOUT;
+}
+
+/* The clock's time may be over a little before futex(2) says so. */
+static bool overdue(const struct wf_waiter *first, struct timespec *ret_left)
+{
+	const uint64_t now = wf_clock_ns();
+	const uint64_t left = first->until > now ? first->until - now : 0;
+
+	*ret_left = (struct timespec){.tv_sec = (time_t)(left / 1000000000u),
+				      .tv_nsec = (long)(left % 1000000000u)};
+	return !left;
+}
+
 static int wait_in_thread(struct wf_waiter *first)
 {
+	const bool bounded = first->until && first->until != WF_NEVER;
+	struct timespec left;
+
 	unlock_all(first);
-	while (!wf_atomic_load_acquire(&first->woken)) /* WQ1 */
-		wf_sys.futex_wait(&first->woken, 0, NULL);
+	while (!wf_atomic_load_acquire(&first->woken)) { /* WQ1 */
+		if (bounded && overdue(first, &left) && give_up(first))
+			return -ETIMEDOUT;
+		wf_sys.futex_wait(&first->woken, 0,
+				  bounded && (left.tv_sec || left.tv_nsec) ? &left
+									   : NULL);
+	}
 	return 0;
 }
 

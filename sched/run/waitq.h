@@ -46,6 +46,8 @@ struct wf_waiter {
 	struct wf_waiter *sibling; /* the next of its party, in order of q */
 	uint32_t woken;            /* WQ1, of the head */
 	uint32_t taken;            /* WQ2, of the head */
+	uint64_t
+		until; /* of the head, if it is a plain thread: how long it waits; 0: for ever */
 };
 
 /* What wf_waitq_wait() returns when there is no reason to stop: look again. */
@@ -54,7 +56,7 @@ enum { WF_WAIT_AGAIN = 1 };
 /*
  * [waits] lock held, released on return. Wait in the queue, behind all (or before all, if
  * me->passed). 0: woken. WF_WAIT_AGAIN: neither woken nor stopped. hard: cannot be stopped.
- *   -ECANCELED, -ETIMEDOUT as for all parking calls
+ *   -ECANCELED, -ETIMEDOUT as for all parking calls; of threads -ETIMEDOUT by `until`
  */
 int wf_waitq_wait(struct wf_waitq *q, struct wf_waiter *me, bool hard);
 
