@@ -142,7 +142,7 @@ static int index_of(struct weft_future *const *futures, const struct weft_future
 int weft_wait_any(struct weft_future *const *futures, unsigned n, weft_time at)
 {
 	struct weft_doneq q = {{0}};
-	struct weft_future *f;
+	struct weft_future *f = NULL;
 	int rc = n ? 0 : -EINVAL;
 
 	for (unsigned i = 0; i < n && !rc; i++)
