@@ -19,9 +19,17 @@ int weft_chan_new(size_t elem_size, uint32_t capacity, struct weft_chan **ret_ch
 	return 0;
 }
 
-void weft_chan_free(struct weft_chan *chan)
+int weft_chan_free(struct weft_chan *chan)
 {
+	if (!chan)
+		return 0;
+	wf_spin_lock(&chan->q.lock);
+	bool waited_on = chan->q.first;
+	wf_spin_unlock(&chan->q.lock);
+	if (wf_misuse(waited_on, "somebody waits in it"))
+		return -EBUSY;
 	free(chan);
+	return 0;
 }
 
 static char *slot(struct weft_chan *c, uint32_t i)

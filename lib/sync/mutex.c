@@ -92,9 +92,10 @@ void weft__mutex_leave(struct mutex *m)
 int weft_mutex_unlock(struct weft_mutex *mutex)
 {
 	struct mutex *m = (struct mutex *)mutex;
+	bool mine = wf_atomic_load_relaxed(&m->owner) ==
+		    wf_who(); /* MX1 relaxed: only we write that */
 
-	if (wf_unlikely(wf_atomic_load_relaxed(&m->owner) !=
-			wf_who())) /* MX1 relaxed: the same */
+	if (wf_misuse(!mine, "the caller does not hold it"))
 		return -EPERM;
 	weft__mutex_leave(m);
 	return 0;
