@@ -24,21 +24,38 @@ static inline unsigned below(uint64_t *state, unsigned n)
 	return (unsigned)((x * 0x2545f4914f6cdd1du) >> 33) % n;
 }
 
+/* A program that hangs is stopped, and so tells its seed too. */
+struct seeded {
+	int (*fn)(void *seed);
+	uint64_t seed;
+};
+
+static inline int run_seed(void *arg)
+{
+	struct seeded *s = arg;
+	struct weft_deadline scope;
+
+	CHECK_EQ(weft_deadline_open(&scope, weft_now() + 30 * WEFT_SEC), 0);
+	int rc = s->fn(&s->seed);
+	weft_deadline_close(&scope);
+	return rc;
+}
+
 /* fn(&seed) on some number of workers, for many seeds. */
-static inline void run_seeds(int (*fn)(void *), unsigned otherwise)
+static inline void run_seeds(int (*fn)(void *seed), unsigned otherwise)
 {
 	const char *one = getenv("WEFT_TEST_SEED"), *many = getenv("WEFT_TEST_SEEDS");
 	uint64_t first = one ? strtoull(one, NULL, 0) : weft_now() | 1;
 	unsigned n = one ? 1 : many ? (unsigned)atoi(many) : otherwise;
 
 	for (unsigned i = 0; i < n; i++) {
-		uint64_t seed = first + 2 * i; /* stays odd */
+		struct seeded s = {fn, first + 2 * i}; /* stays odd */
 		struct weft_options o = {.size = sizeof(o),
-					 .workers = 1u << seed / 2 % 3};
-		int rc = weft_run(fn, &seed, &o);
+					 .workers = 1u << s.seed / 2 % 3};
+		int rc = weft_run(run_seed, &s, &o);
 
 		cr_assert_eq(rc, 0, "status or line %d; WEFT_TEST_SEED=%llu", rc,
-			     (unsigned long long)(first + 2 * i));
+			     (unsigned long long)s.seed);
 	}
 }
 
