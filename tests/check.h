@@ -30,6 +30,13 @@
 		}                                                                        \
 	} while (0)
 
+/* A mistake of the caller's: an errno in release builds; debug builds would abort. */
+#ifdef NDEBUG
+#define CHECK_MISUSE(call, rc) CHECK_EQ(call, rc)
+#else
+#define CHECK_MISUSE(call, rc) ((void)0)
+#endif
+
 /* Run fn as main coroutine on n workers and expect status 0. */
 #define RUN_ON(n, fn)                                                                    \
 	do {                                                                             \

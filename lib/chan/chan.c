@@ -19,33 +19,46 @@ int weft_chan_new(size_t elem_size, uint32_t capacity, struct weft_chan **ret_ch
 	return 0;
 }
 
-void weft_chan_free(struct weft_chan *chan)
+int weft_chan_free(struct weft_chan *chan)
 {
+	if (!chan)
+		return 0;
+	wf_spin_lock(&chan->q.lock);
+	bool waited_on = chan->q.first;
+	wf_spin_unlock(&chan->q.lock);
+	if (wf_misuse(waited_on, "somebody waits in it"))
+		return -EBUSY;
 	free(chan);
+	return 0;
 }
 
 static char *slot(struct weft_chan *c, uint32_t i)
 {
-	return c->ring + (size_t)((c->first + (uint64_t)i) % c->capacity) * c->elem_size;
+	return c->ring + (size_t)i * c->elem_size;
 }
 
-/* Elements of no size have no address either. */
+/* Most elements are a word. Elements of no size have no address either. */
 static void copy(const struct weft_chan *c, void *to, const void *from)
 {
-	if (c->elem_size)
+	if (c->elem_size == sizeof(uint64_t))
+		memcpy(to, from, sizeof(uint64_t));
+	else if (c->elem_size)
 		memcpy(to, from, c->elem_size);
 }
 
 static void put(struct weft_chan *c, const void *elem)
 {
-	copy(c, slot(c, c->n), elem);
+	uint32_t to_end = c->capacity - c->first;
+
+	copy(c, slot(c, c->n < to_end ? c->first + c->n : c->n - to_end), elem);
 	wf_atomic_store_relaxed(&c->n, c->n + 1); /* CH1 relaxed: a hint */
 }
 
 static void get(struct weft_chan *c, void *elem)
 {
-	copy(c, elem, slot(c, 0));
-	c->first = (c->first + 1) % c->capacity;
+	copy(c, elem, slot(c, c->first));
+	if (++c->first == c->capacity)
+		c->first = 0;
 	wf_atomic_store_relaxed(&c->n, c->n - 1); /* CH1 relaxed: a hint */
 }
 
@@ -118,27 +131,40 @@ static int try_it(struct weft_chan *c, enum weft_select_op op, void *elem)
 	return rc;
 }
 
-static int do_it(struct weft_chan *c, enum weft_select_op op, void *elem)
+/* Lock held, released: it cannot be done now. Apart, so that who need not wait pays nothing. */
+static __attribute__((noinline)) int wait_for(struct weft_chan *c, enum weft_select_op op,
+					      void *elem)
 {
 	struct chan_waiter me = {.op = op, .elem = elem};
 	struct wf_waiter *woken;
-	uintptr_t who;
-	int rc = wf_may_wait(&who);
+	int rc;
 
-	while (rc == 0) {
+	do {
+		rc = wf_waitq_wait(&c->q, &me.waiter, false);
+		if (rc <= 0)
+			return rc ? rc : me.rc;
 		wf_spin_lock(&c->q.lock);
 		rc = weft__chan_do(c, op, elem, &woken);
-		if (rc != -EAGAIN) {
-			wf_spin_unlock(&c->q.lock);
-			wf_waiters_wake(woken);
-			return rc;
-		}
-		rc = wf_waitq_wait(&c->q, &me.waiter, false);
-		if (rc == 0)
-			return me.rc;
-		if (rc == WF_WAIT_AGAIN)
-			rc = 0;
-	}
+	} while (rc == -EAGAIN);
+	wf_spin_unlock(&c->q.lock);
+	wf_waiters_wake(woken);
+	return rc;
+}
+
+static int do_it(struct weft_chan *c, enum weft_select_op op, void *elem)
+{
+	struct wf_waiter *woken;
+	uintptr_t who;
+
+	if (wf_unlikely(!wf_who_may_wait()))
+		return wf_may_wait(&who);
+	wf_spin_lock(&c->q.lock);
+	int rc = weft__chan_do(c, op, elem, &woken);
+	if (rc == -EAGAIN)
+		return wait_for(c, op, elem);
+	wf_spin_unlock(&c->q.lock);
+	if (woken)
+		wf_waiters_wake(woken);
 	return rc;
 }
 

@@ -32,8 +32,10 @@ int weft_cond_wait(struct weft_cond *cond, struct weft_mutex *mutex)
 	uintptr_t who;
 	int rc = wf_may_wait(&who);
 
-	if (wf_atomic_load_relaxed(&m->owner) !=
-	    who) /* MX1 relaxed: only we write that */
+	bool mine = wf_atomic_load_relaxed(&m->owner) ==
+		    who; /* MX1 relaxed: only we write that */
+
+	if (wf_misuse(!mine, "the caller does not hold the mutex"))
 		return -EPERM;
 	if (rc)
 		return rc;

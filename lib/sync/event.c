@@ -96,6 +96,8 @@ int weft_wg_add(struct weft_wg *wg, int32_t n)
 	}
 	wf_spin_unlock(&e->q.lock);
 	wf_waiters_wake(all);
+	if (wf_misuse(count < 0, "the count would be negative"))
+		return -EINVAL;
 	return fits ? 0 : -EINVAL;
 }
 

@@ -92,5 +92,5 @@ int weft_rwlock_unlock(struct weft_rwlock *rwlock)
 	else if (l->readers)
 		l->readers--;
 	serve(l);
-	return held ? 0 : -EPERM;
+	return wf_misuse(!held, "nobody holds it") ? -EPERM : 0;
 }

@@ -21,8 +21,11 @@ struct weft_chan;
 WEFT_API int weft_chan_new(size_t elem_size, uint32_t capacity,
 			   struct weft_chan **ret_chan);
 
-/* Nobody may use it any more. NULL is allowed. */
-WEFT_API void weft_chan_free(struct weft_chan *chan);
+/*
+ * Nobody may use it any more: whoever sent, received or selected has returned. NULL is allowed.
+ *   -EBUSY, misuse: somebody waits in it; it stays as it is
+ */
+WEFT_API int weft_chan_free(struct weft_chan *chan);
 
 /*
  * [waits] 0; -EPIPE: it is closed, and the element was not taken. After -ECANCELED and

@@ -8,6 +8,11 @@
  * Calls marked [waits] park a coroutine or block a plain thread. In a coroutine they may
  * return -ECANCELED or -ETIMEDOUT (a deadline scope); they then have not taken effect. In a
  * plain thread they wait as long as it takes.
+ *
+ * Errors marked "misuse" (here and in weft/chan.h) are mistakes that no right program makes and
+ * that leave its data unguarded. The call then has done nothing but return that errno; debug
+ * builds of the library (without NDEBUG) print one line that names call and mistake, and abort.
+ * All other errors are answers, in every build.
  */
 #ifndef WEFT_SYNC_H
 #define WEFT_SYNC_H
@@ -30,7 +35,7 @@ WEFT_API int weft_mutex_lock(struct weft_mutex *m);
 /* -EBUSY: it is held. */
 WEFT_API int weft_mutex_trylock(struct weft_mutex *m);
 
-/* Never parks, always takes effect. -EPERM: the caller does not hold it. */
+/* Never parks, always takes effect. -EPERM, misuse: the caller does not hold it. */
 WEFT_API int weft_mutex_unlock(struct weft_mutex *m);
 
 /*
@@ -73,7 +78,7 @@ struct weft_cond {
 	uint64_t opaque[4];
 };
 
-/* [waits] -EPERM: the caller does not hold m. */
+/* [waits] -EPERM, misuse: the caller does not hold m. */
 WEFT_API int weft_cond_wait(struct weft_cond *c, struct weft_mutex *m);
 WEFT_API void weft_cond_signal(struct weft_cond *c);    /* one, if any waits */
 WEFT_API void weft_cond_broadcast(struct weft_cond *c); /* all that wait */
@@ -109,7 +114,7 @@ struct weft_wg {
 };
 
 /* Add n, which may be negative; at 0 all that wait go on. Call it before what it counts is
- * started. -EINVAL: the count would be negative, or more than INT32_MAX */
+ * started. -EINVAL: the count would be more than INT32_MAX; or, misuse, negative */
 WEFT_API int weft_wg_add(struct weft_wg *wg, int32_t n);
 
 /* weft_wg_add(wg, -1) */
@@ -169,7 +174,8 @@ struct weft_rwlock {
 WEFT_API int weft_rwlock_rdlock(struct weft_rwlock *l); /* [waits] */
 WEFT_API int weft_rwlock_wrlock(struct weft_rwlock *l); /* [waits] */
 
-/* Let go of what the caller holds. -EPERM: nobody holds it */
+/* Let go of what the caller holds. -EPERM, misuse: nobody holds it. (Who does is not known
+ * of readers: one that lets go twice lets go of another's.) */
 WEFT_API int weft_rwlock_unlock(struct weft_rwlock *l);
 
 /*

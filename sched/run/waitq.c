@@ -209,6 +209,22 @@ static __attribute__((noinline)) uintptr_t this_thread(void)
 	return (uintptr_t)&here;
 }
 
+uintptr_t wf_who(void)
+{
+	struct wf_worker *w = wf_worker_self();
+
+	return wf_likely(w && w->current) ? (uintptr_t)w->current : this_thread();
+}
+
+uintptr_t wf_who_may_wait(void)
+{
+	struct wf_worker *w = wf_worker_self();
+
+	if (wf_unlikely(!w || !w->current))
+		return this_thread();
+	return wf_likely(!wf_may_begin(w, w->current)) ? (uintptr_t)w->current : 0;
+}
+
 int wf_may_wait(uintptr_t *ret_who)
 {
 	struct wf_worker *w = wf_worker_self();

@@ -86,4 +86,10 @@ void wf_waiters_leave(struct wf_waiter *head);
  * coroutine or thread, as a number that is not 0. */
 int wf_may_wait(uintptr_t *ret_who);
 
+/* The caller as wf_may_wait() tells it, for calls that may always begin. */
+uintptr_t wf_who(void);
+
+/* For fast paths: the caller; or 0 if a waiting call may not begin, and wf_may_wait() says why. */
+uintptr_t wf_who_may_wait(void);
+
 #endif

@@ -7,6 +7,7 @@
 #define BENCH_HIST_H
 
 #include <stdint.h>
+#include <stdio.h>
 
 enum { HIST_BITS = 7, HIST_SUB = 1 << HIST_BITS, HIST_SIZE = 34 * HIST_SUB };
 
@@ -51,6 +52,15 @@ static inline uint64_t hist_at(const struct hist *h, double share)
 			return hist_value(i) < h->max ? hist_value(i) : h->max;
 	}
 	return h->max;
+}
+
+/* How long somebody had to wait, as the harness reads it. */
+static inline void bench_waits(const struct hist *h)
+{
+	printf("p50_us %.3f\n", (double)hist_at(h, 0.5) / 1e3);
+	printf("p999_us %.3f\n", (double)hist_at(h, 0.999) / 1e3);
+	printf("worst_us %.3f\n", (double)h->max / 1e3);
+	fflush(stdout);
 }
 
 #endif

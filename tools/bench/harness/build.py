@@ -55,6 +55,10 @@ PROGRAMS = {
     "spawn_pthread": ("c", "peers/spawn_pthread.c", [], ["-pthread"]),
     "fiber": ("c++", "peers/fiber.cc", ["libboost-fiber-dev"],
               ["-lboost_fiber", "-lboost_context", "-pthread"]),
+    "weft_select": ("weft", "weft_select.c", [], []),
+    "weft_wg": ("weft", "weft_wg.c", [], []),
+    "sync_pthread": ("c", "peers/sync_pthread.c", [], ["-pthread"]),
+    "sync_asyncio": ("python", "peers/sync_asyncio.py", ["python3"], []),
     "micro_go": ("go", "peers/micro.go", ["golang-go"], []),
     "micro_tokio": ("rust", "peers/tokio", ["librust-tokio-dev"], []),
     "echo_epoll": ("c", "peers/echo_epoll.c", [], []),
@@ -176,6 +180,8 @@ def program(name):
     target, src = BIN / name, BENCH / source
     if not src.exists():
         raise Unavailable(f"no {source} in this checkout")
+    if language == "python":
+        return str(src)
     inputs = [p for p in BENCH.rglob("*") if p.suffix in (".h", ".rs", ".toml")] + [src]
     env = dict(os.environ)
     if language == "c":

@@ -25,6 +25,7 @@ METRICS = {
     "p50_us": ("us", "low"),
     "p99_us": ("us", "low"),
     "p999_us": ("us", "low"),
+    "worst_us": ("us", "low"),
     "server_us_per_request": ("us", "low"),
     "requests_per_server_core_second": ("1/s", "high"),
     "user_share": ("ratio", "low"),

@@ -7,8 +7,7 @@ from .http import Http
 from .memory import Memory
 from .micro import Cases, Micro, System
 
-GO = {"GOMAXPROCS": "1"}
-
+GO, GO2 = {"GOMAXPROCS": "1"}, {"GOMAXPROCS": "2"}
 
 
 def trees(what, n):
@@ -46,17 +45,84 @@ BENCHES = [
           rounds=5, all_cores=True),
     Micro("fib", "fork and join: fib(27), 832,039 coroutines", trees("fib", 27),
           rounds=5, all_cores=True),
-    Micro("chan", "a round trip over two channels that hold nothing, one worker", [
-        System("weft", "weft_chan", 1_000_000, instructions=True),
-        System("go", "micro_go", 1_000_000, ["chan"], GO),
+    Cases("channel", "channels of one word", [
+        ("a round trip over two that hold nothing, one worker", 9, [
+            System("weft", "weft_chan", 1_000_000, instructions=True),
+            System("go", "micro_go", 1_000_000, ["chan"], GO),
+            System("boost.fiber", "fiber", 500_000, ["chan"], instructions=True),
+            System("tokio, holding one", "micro_tokio", 1_000_000, ["chan"]),
+            System("pthread", "sync_pthread", 20_000, ["chan"]),
+            System("asyncio", "sync_asyncio", 20_000, ["chan"]),
+        ]),
+        ("8 send to one, 64 held, one worker", 9, [
+            System("weft", "weft_chan", 2_000_000, ["many"], instructions=True),
+            System("go", "micro_go", 2_000_000, ["many"], GO),
+            System("boost.fiber", "fiber", 1_000_000, ["many"], instructions=True),
+            System("tokio", "micro_tokio", 2_000_000, ["many"]),
+            System("pthread", "sync_pthread", 100_000, ["many"]),
+            System("asyncio", "sync_asyncio", 40_000, ["many"]),
+        ]),
+        ("one sends to 8, 64 held, one worker", 9, [
+            System("weft", "weft_chan", 2_000_000, ["one"], instructions=True),
+            System("go", "micro_go", 2_000_000, ["one"], GO),
+            System("boost.fiber", "fiber", 1_000_000, ["one"], instructions=True),
+            System("pthread", "sync_pthread", 100_000, ["one"]),
+            System("asyncio", "sync_asyncio", 40_000, ["one"]),
+        ]),
     ]),
-    Micro("mutex", "lock and unlock; 8 contenders yield after each hundredth", [
-        System("weft, uncontended", "weft_mutex", 5_000_000, ["1", "1"], instructions=True),
-        System("go, uncontended", "micro_go", 5_000_000, ["mutex", "1"], GO),
-        System("weft, 8 on 2 workers", "weft_mutex", 2_000_000, ["8", "2"]),
-        System("go, 8 on 2 workers", "micro_go", 2_000_000, ["mutex", "8"],
-               {"GOMAXPROCS": "2"}),
-    ], rounds=5, all_cores=True),
+    Cases("channel", "channels of one word, on two workers", [
+        ("a round trip across, idle workers", 5, [
+            System("weft", "weft_chan", 20_000, ["across", "2"]),
+            System("go", "micro_go", 20_000, ["across"], GO2),
+            System("pthread", "sync_pthread", 20_000, ["chan"]),
+        ]),
+        *[(f"{case}, 64 held, two workers", 5, [
+            System("weft", "weft_chan", 2_000_000, [arg, "2"]),
+            System("go", "micro_go", 2_000_000, [arg], GO2),
+            System("pthread", "sync_pthread", 200_000, [arg]),
+        ]) for case, arg in (("8 send to one", "many"), ("one sends to 8", "one"))],
+    ], all_cores=True),
+    Cases("select", "an element over one of so many channels, received by select, one worker", [
+        ("2 channels", 9, [
+            System("weft", "weft_select", 1_000_000, ["2"], instructions=True),
+            System("go", "micro_go", 1_000_000, ["select", "2"], GO),
+            System("tokio, holding one", "micro_tokio", 1_000_000, ["select"]),
+        ]),
+        ("16 channels", 9, [
+            System("weft", "weft_select", 1_000_000, ["16"], instructions=True),
+            System("go", "micro_go", 500_000, ["select", "16"], GO),
+        ]),
+    ]),
+    Cases("mutex", "lock and unlock; contenders yield after each hundredth", [
+        ("uncontended", 9, [
+            System("weft", "weft_mutex", 5_000_000, ["1", "1"], instructions=True),
+            System("go", "micro_go", 5_000_000, ["mutex", "1"], GO),
+            System("pthread", "sync_pthread", 5_000_000, ["mutex", "1"], instructions=True),
+            System("boost.fiber", "fiber", 2_000_000, ["mutex", "1"]),
+            System("tokio", "micro_tokio", 2_000_000, ["mutex", "1"]),
+            System("asyncio", "sync_asyncio", 50_000, ["mutex", "1"]),
+        ]),
+        *[(f"{n} contenders, two workers", 5, [
+            System("weft", "weft_mutex", 2_000_000, [n, "2"]),
+            System("go", "micro_go", 2_000_000, ["mutex", n], GO2),
+            System("pthread", "sync_pthread", 2_000_000, ["mutex", n]),
+            System("tokio", "micro_tokio", 500_000, ["mutex", n, "2"]),
+        ]) for n in ("2", "8", "64")],
+        *[(f"waits of {n} contenders, two workers", 5, [
+            System("weft", "weft_mutex", 1_000_000, [n, "2", "wait"]),
+            System("go", "micro_go", 1_000_000, ["mutex", n, "wait"], GO2),
+            System("pthread", "sync_pthread", 1_000_000, ["mutex", n, "wait"]),
+        ]) for n in ("2", "8", "64")],
+    ], all_cores=True),
+    Cases("waitgroup", "100,000 coroutines, each done at once; one waits", [
+        (case, 5, [
+            System("weft", "weft_wg", 100_000, [str(workers)]),
+            System("go", "micro_go", 100_000, ["wg"], {"GOMAXPROCS": str(workers)}),
+            *([System("boost.fiber", "fiber", 100_000, ["wg"]),
+               System("tokio", "micro_tokio", 100_000, ["wg"]),
+               System("asyncio", "sync_asyncio", 100_000, ["wg"])] if workers == 1 else []),
+        ]) for case, workers in (("one worker", 1), ("two workers", 2))
+    ], all_cores=True),
     Micro("pingpong_across", "a round trip between two workers", [
         System("weft, idle workers", "weft_across", 20_000, ["idle"]),
         System("weft, class latency", "weft_across", 200_000, ["latency"]),

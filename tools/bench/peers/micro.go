@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 
-// Go: `micro N yield|spawn|memory|skynet|fib|across|idle|chan|mutex|recycle|rearm|late|loaded`,
-// as weft's programs and cases of that name.
+// Go: `micro N yield|spawn|memory|skynet|fib|across|idle|chan|many|one|select|mutex|wg|recycle|rearm|
+// late|loaded`, as weft's programs and cases of that name.
 package main
 
 import (
@@ -185,7 +185,134 @@ func channel(n int) {
 	perOp(start, n)
 }
 
+const held, crowd = 64, 8
+
+// Many send to one, or one to many.
+func throughOne(n int, manySend bool) {
+	var wg sync.WaitGroup
+	c, each := make(chan int, held), n/crowd
+	start := time.Now()
+	for p := 0; p < crowd; p++ {
+		wg.Add(1)
+		go func() {
+			for i := 0; manySend && i < each; i++ {
+				c <- i
+			}
+			for ok := !manySend; ok; _, ok = <-c {
+			}
+			wg.Done()
+		}()
+	}
+	for i := 0; i < each*crowd; i++ {
+		if manySend {
+			<-c
+		} else {
+			c <- i
+		}
+	}
+	close(c)
+	wg.Wait()
+	perOp(start, each*crowd)
+}
+
+func many(n int) { throughOne(n, true) }
+
+func one(n int) { throughOne(n, false) }
+
+func feed(n int, c []chan int) {
+	for i := 0; i < n; i++ {
+		c[i%len(c)] <- i
+	}
+}
+
+// The compiled select has its cases in the source.
+func selects(n int) {
+	width, _ := strconv.Atoi(os.Args[3])
+	c := make([]chan int, width)
+	for i := range c {
+		c[i] = make(chan int)
+	}
+	go feed(n, c)
+	start := time.Now()
+	for i := 0; i < n; i++ {
+		if width == 2 {
+			select {
+			case <-c[0]:
+			case <-c[1]:
+			}
+			continue
+		}
+		select {
+		case <-c[0]:
+		case <-c[1]:
+		case <-c[2]:
+		case <-c[3]:
+		case <-c[4]:
+		case <-c[5]:
+		case <-c[6]:
+		case <-c[7]:
+		case <-c[8]:
+		case <-c[9]:
+		case <-c[10]:
+		case <-c[11]:
+		case <-c[12]:
+		case <-c[13]:
+		case <-c[14]:
+		case <-c[15]:
+		}
+	}
+	perOp(start, n)
+}
+
+func group(n int) {
+	var wg sync.WaitGroup
+	for round := 0; round < 2; round++ {
+		start := time.Now()
+		wg.Add(n)
+		for i := 0; i < n; i++ {
+			go wg.Done()
+		}
+		wg.Wait()
+		if round == 1 {
+			perOp(start, n)
+		}
+	}
+}
+
+// How long each had to wait.
+func mutexWaits(n int) {
+	var m sync.Mutex
+	var wg sync.WaitGroup
+	parties, _ := strconv.Atoi(os.Args[3])
+	each := n / parties
+	waits := make([]int64, 0, n)
+	for p := 0; p < parties; p++ {
+		wg.Add(1)
+		go func() {
+			for i := 0; i < each; i++ {
+				start := time.Now()
+				m.Lock()
+				waits = append(waits, time.Since(start).Nanoseconds())
+				m.Unlock()
+				if i%100 == 99 {
+					runtime.Gosched()
+				}
+			}
+			wg.Done()
+		}()
+	}
+	wg.Wait()
+	sort.Slice(waits, func(a, b int) bool { return waits[a] < waits[b] })
+	fmt.Printf("p50_us %.3f\n", float64(waits[len(waits)/2])/1e3)
+	fmt.Printf("p999_us %.3f\n", float64(waits[len(waits)*999/1000])/1e3)
+	fmt.Printf("worst_us %.3f\n", float64(waits[len(waits)-1])/1e3)
+}
+
 func mutex(n int) {
+	if len(os.Args) > 4 {
+		mutexWaits(n)
+		return
+	}
 	var m sync.Mutex
 	var wg sync.WaitGroup
 	parties, _ := strconv.Atoi(os.Args[3])
@@ -284,7 +411,7 @@ func loaded(n int) { lateness(n, 16) }
 func main() {
 	n, _ := strconv.Atoi(os.Args[1])
 	map[string]func(int){"yield": yields, "spawn": spawns, "memory": memory,
-		"skynet": skynet, "fib": fib, "across": across, "idle": idle, "chan": channel,
-		"mutex": mutex, "recycle": recycle, "rearm": rearm, "late": late,
+		"skynet": skynet, "fib": fib, "across": across, "idle": idle, "chan": channel, "many": many,
+		"one": one, "select": selects, "wg": group, "mutex": mutex, "recycle": recycle, "rearm": rearm, "late": late,
 		"loaded": loaded}[os.Args[2]](n)
 }

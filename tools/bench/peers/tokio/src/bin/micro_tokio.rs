@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 
-//! tokio, current-thread runtime: `micro_tokio N yield|spawn|memory|skynet|fib`, as weft's programs of
-//! that name.
+//! tokio, current-thread runtime: `micro_tokio N yield|spawn|memory|skynet|fib|chan|many|select|mutex|wg`,
+//! as weft's programs of that name.
 
 use std::cell::Cell;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio::sync::{mpsc, Mutex};
 use tokio::task::yield_now;
 
 fn per_op(start: Instant, n: u64) {
@@ -32,6 +34,110 @@ async fn spawns(n: u64) {
         let _ = tokio::spawn(async {}).await;
     }
     per_op(start, n);
+}
+
+/// Its channels hold one element at least.
+async fn channel(n: u64) {
+    let (to, mut to_rx) = mpsc::channel(1);
+    let (from, mut from_rx) = mpsc::channel(1);
+    let pong = tokio::spawn(async move {
+        while let Some(i) = to_rx.recv().await {
+            let _ = from.send(i).await;
+        }
+    });
+    let start = Instant::now();
+    for i in 0..n {
+        let _ = to.send(i).await;
+        let _ = from_rx.recv().await;
+    }
+    per_op(start, n);
+    drop(to);
+    let _ = pong.await;
+}
+
+/// Many send to one; its channels have one receiver, so there is no one to many.
+async fn many(n: u64) {
+    let (tx, mut rx) = mpsc::channel(64);
+    let each = n / 8;
+    let start = Instant::now();
+    for _ in 0..8 {
+        let tx = tx.clone();
+        tokio::spawn(async move {
+            for i in 0..each {
+                let _ = tx.send(i).await;
+            }
+        });
+    }
+    drop(tx);
+    while rx.recv().await.is_some() {}
+    per_op(start, each * 8);
+}
+
+/// The cases of the compiled select are in the source: two.
+async fn select(n: u64) {
+    let (a, mut a_rx) = mpsc::channel(1);
+    let (b, mut b_rx) = mpsc::channel(1);
+    tokio::spawn(async move {
+        for i in 0..n {
+            let _ = if i % 2 == 0 { a.send(i).await } else { b.send(i).await };
+        }
+    });
+    let start = Instant::now();
+    for _ in 0..n {
+        tokio::select! {
+            _ = a_rx.recv() => (),
+            _ = b_rx.recv() => (),
+        }
+    }
+    per_op(start, n);
+}
+
+async fn mutex(n: u64, parties: u64) {
+    let m = Arc::new(Mutex::new(0u64));
+    let each = n / parties;
+    let start = Instant::now();
+    let tasks: Vec<_> = (0..parties)
+        .map(|_| {
+            let m = m.clone();
+            tokio::spawn(async move {
+                for i in 0..each {
+                    *m.lock().await += 1;
+                    if i % 100 == 99 {
+                        yield_now().await;
+                    }
+                }
+            })
+        })
+        .collect();
+    for t in tasks {
+        let _ = t.await;
+    }
+    per_op(start, each * parties);
+}
+
+/// Its idiom for a wait group: a channel that ends when all senders are gone.
+async fn group(n: u64) {
+    for round in 0..2 {
+        let start = Instant::now();
+        let (tx, mut rx) = mpsc::channel::<()>(1);
+        for _ in 0..n {
+            let tx = tx.clone();
+            tokio::spawn(async move { drop(tx) });
+        }
+        drop(tx);
+        let _ = rx.recv().await;
+        if round == 1 {
+            per_op(start, n);
+        }
+    }
+}
+
+/// In a task: what block_on() itself polls is woken on a slower path.
+fn in_task<F>(rt: &tokio::runtime::Runtime, f: F)
+where
+    F: std::future::Future<Output = ()> + Send + 'static,
+{
+    let _ = rt.block_on(async move { tokio::spawn(f).await });
 }
 
 fn memory_now() -> f64 {
@@ -118,15 +224,25 @@ fn main() -> std::io::Result<()> {
     let n: u64 = args[1].parse().expect("a number");
     let rt = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let what = args.get(2).map_or("yield", |s| s.as_str());
+    let number = |i: usize| args.get(i).map_or(1, |s| s.parse().expect("a number"));
 
     if let "skynet" | "fib" = what {
-        return trees(what, n, args.get(3).map_or(1, |s| s.parse().expect("workers")));
+        return trees(what, n, number(3) as usize);
+    }
+    if number(4) > 1 {
+        let rt = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build()?;
+        in_task(&rt, mutex(n, number(3)));
+        return Ok(());
     }
 
     match what {
-        // In a task: what block_on() itself polls is woken on a slower path.
-        "yield" => drop(rt.block_on(async move { tokio::spawn(yields(n)).await })),
-        "spawn" => drop(rt.block_on(async move { tokio::spawn(spawns(n)).await })),
+        "yield" => in_task(&rt, yields(n)),
+        "spawn" => in_task(&rt, spawns(n)),
+        "chan" => in_task(&rt, channel(n)),
+        "many" => in_task(&rt, many(n)),
+        "select" => in_task(&rt, select(n)),
+        "mutex" => in_task(&rt, mutex(n, number(3))),
+        "wg" => in_task(&rt, group(n)),
         _ => tokio::task::LocalSet::new().block_on(&rt, memory(n)),
     }
     Ok(())
