@@ -16,6 +16,7 @@
 #include "weft/time.h"  /* clock, sleep, deadline scopes */
 #include "weft/sync.h"  /* mutex, condition, semaphore, event, barrier, ... */
 #include "weft/chan.h"  /* channels, select */
+#include "weft/shm.h"   /* between processes: memory, queue, mutex, semaphore, event */
 #include "weft/net.h"   /* sockets */
 #include "weft/file.h"  /* files, and close() for every descriptor */
 #include "weft/errno.h" /* makes `errno` follow the coroutine; include it last */
