@@ -43,6 +43,10 @@ PROGRAMS = {
     "weft_wake": ("weft", "weft_wake.c", [], ["-pthread"]),
     "weft_width": ("weft", "weft_width.c", [], []),
     "weft_rescue": ("weft", "weft_rescue.c", [], ["-pthread"]),
+    "weft_queue": ("weft", "weft_queue.c", [], []),
+    "queue_pipe": ("c", "peers/queue_pipe.c", [], []),
+    "queue_futex": ("c", "peers/queue_futex.c", [], []),
+    "queue_mp": ("python", "peers/queue_mp.py", ["python3"], []),
     "weft_memory": ("weft", "weft_memory.c", [], []),
     "weft_recycle": ("weft", "weft_recycle.c", [], []),
     "weft_timer": ("weft", "weft_timer.c", [], []),
@@ -176,6 +180,8 @@ def program(name):
     target, src = BIN / name, BENCH / source
     if not src.exists():
         raise Unavailable(f"no {source} in this checkout")
+    if language == "python":
+        return str(src)
     inputs = [p for p in BENCH.rglob("*") if p.suffix in (".h", ".rs", ".toml")] + [src]
     env = dict(os.environ)
     if language == "c":
