@@ -127,7 +127,7 @@ void weft__keeper_forget(char *base, size_t len)
 			at = at->next;
 			continue;
 		}
-		abandon((uint32_t *)((char *)at->next + SHADOW));
+		abandon((void *)((char *)at->next + SHADOW));
 		wf_atomic_store_release(&at->next, at->next->next); /* KE1 */
 		keeper.n--;
 	}

@@ -30,7 +30,7 @@ _Static_assert(sizeof(struct weft_shm_mutex) <= WEFT_SHM_OBJECT, "lib/weft/shm.h
 
 static struct keeper_entry *entry_of(struct weft_shm_mutex *m)
 {
-	return (struct keeper_entry *)((char *)m - SHADOW);
+	return (void *)((char *)m - SHADOW);
 }
 
 _Static_assert(sizeof(struct keeper_entry) <= WEFT_SHM_OBJECT, "one lies beside another");

@@ -115,7 +115,7 @@ static int fill(struct weft_shm *s, const struct weft_shm_options *o)
 		unmap(s);
 		return rc;
 	}
-	struct head *head = (struct head *)s->base;
+	struct head *head = (void *)s->base;
 
 	head->version = VERSION;
 	head->bytes = s->bytes;
@@ -126,7 +126,7 @@ static int fill(struct weft_shm *s, const struct weft_shm_options *o)
 /* What is read here is read once, and only compared. */
 static int check(const struct weft_shm *s)
 {
-	const struct head *head = (const struct head *)s->base;
+	const struct head *head = (const void *)s->base;
 
 	if (wf_atomic_load_acquire(&head->magic) != MAGIC || /* RG1 */
 	    head->version != VERSION || head->bytes != s->bytes)
