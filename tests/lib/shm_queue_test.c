@@ -132,10 +132,10 @@ Test(shm_queue, where_one_may_lie)
 
 /* ---- between processes ---- */
 
-enum { DONE = 64, COUNTED = 128, QUEUE = 192, MANY = 3, COROUTINES = 5 };
+enum { DONE = 64, COUNTED = 128, UP = 192, QUEUE = 256, MANY = 3, COROUTINES = 5 };
 
 struct job {
-	struct weft_shm *shm; /* semaphores at DONE and COUNTED, a queue at QUEUE */
+	struct weft_shm *shm; /* semaphores at DONE, COUNTED and UP, a queue at QUEUE */
 	unsigned n, max;      /* messages of each producer; bytes of the longest */
 };
 
@@ -223,12 +223,14 @@ static int produce_in_coroutines(void *arg)
 
 static int consume_in_coroutines(void *arg)
 {
+	CHECK_EQ(post(arg, UP, 1), 0);
 	return in_coroutines(consume, arg);
 }
 
 /* With little locked memory the first runtime leaves none for a second: then without one. */
 static int produce_in_a_runtime(void *arg)
 {
+	CHECK_EQ(await(arg, UP, 1), 0);
 	int rc = shm_run(produce_in_coroutines, arg);
 
 	for (int i = 0; rc == -ENOMEM && i < COROUTINES; i++)

@@ -12,7 +12,7 @@
  *	    while (item := q.get()) is not None: ...
  *
  * Here the producer is another program, this one started again with nothing but a descriptor, and
- * without a runtime; the consumer is a coroutine, beside which others go on.
+ * without a runtime; the consumer is a coroutine, which parks while it waits.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -44,31 +44,14 @@ static int produce(int fd)
 	return rc;
 }
 
-/* Runs while the other one waits. */
-static int tick(void *arg)
-{
-	int n = 0;
-
-	(void)arg;
-	while (weft_sleep_ns(10 * WEFT_MS) == 0)
-		n++;
-	return n;
-}
-
 static int consume(void *arg)
 {
 	struct weft_shm_queue *q = arg;
-	struct weft_co *ticker;
 	char line[LINE];
 	ssize_t len;
-	int rc = weft_spawn(tick, NULL, NULL, &ticker), ticks;
 
-	if (rc)
-		return rc;
 	while ((len = weft_shm_queue_pop(q, line, sizeof(line), WEFT_NEVER)) >= 0)
 		printf("got %.*s\n", (int)len, line);
-	weft_cancel(ticker);
-	weft_join(ticker, &ticks);
 	return len == -EPIPE ? 0 : (int)len;
 }
 
