@@ -51,7 +51,8 @@ static inline int pair_end(uint64_t start, long n, long bytes, pid_t pid)
 	double ns = (double)(bench_now() - start);
 	int status = 1;
 
-	printf("mb_per_second %.3f\n", (double)n * (double)bytes * 1e3 / ns);
+	if (bytes)
+		printf("mb_per_second %.3f\n", (double)n * (double)bytes * 1e3 / ns);
 	printf("ns_per_op %.3f\n", ns / (double)n);
 	fflush(stdout);
 	waitpid(pid, &status, 0);

@@ -154,8 +154,8 @@ BENCHES = [
             System("pipe", "queue_pipe", n // few, [what, size]),
             System("multiprocessing.Queue", "queue_mp", n // few // 20, [what, size]),
             *([System("futex alone", "queue_futex", n // few)] if what == "trip" else []),
-        ]) for name, size, n in (("64 B", "64", 1_000_000), ("1 KiB", "1024", 500_000),
-                                 ("64 KiB", "65536", 40_000), ("1 MiB", "1048576", 4_000))
+        ]) for name, size, n in (("64 B", "64", 500_000), ("1 KiB", "1024", 200_000),
+                                 ("64 KiB", "65536", 20_000), ("1 MiB", "1048576", 1_000))
         for what, few in (("stream", 1), ("trip", 1 if size == "1048576" else 20))
     ], all_cores=True),
     Memory("memory", "sleeping coroutines, idle HTTP connections", [
