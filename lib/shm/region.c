@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "../options.h"
 #include "keeper.h"
@@ -92,6 +93,12 @@ static int place(const struct weft_shm *s, const struct weft_shm_options *o)
 	return rc == -ENOSYS ? 0 : rc;
 }
 
+/* Before it says no to more than there is, the kernel kills whom it can. */
+static size_t machine_bytes(void)
+{
+	return (size_t)sysconf(_SC_PHYS_PAGES) * (size_t)sysconf(_SC_PAGESIZE);
+}
+
 static int reserve(const struct weft_shm *s)
 {
 	int rc;
@@ -174,6 +181,8 @@ int weft_shm_new(size_t bytes, const struct weft_shm_options *opt,
 		return rc;
 	if (!bytes || bytes > PTRDIFF_MAX / 2 || o.memory > WEFT_SHM_INTERLEAVE)
 		return -EINVAL;
+	if (bytes > machine_bytes())
+		return -ENOMEM;
 	rc = own(wf_sys.memfd_create(o.name ? o.name : "weft",
 				     MFD_CLOEXEC | MFD_ALLOW_SEALING),
 		 &s);

@@ -56,7 +56,8 @@ struct weft_shm_options {
  * until the last process has freed it and closed its descriptors. opt may be NULL.
  *   -EINVAL  no bytes or too many, unknown options, a policy without nodes or with such as are not
  *            there
- *   -ENOMEM, -ENOSPC, -EMFILE, -ENFILE
+ *   -ENOMEM  also: more than the machine has
+ *   -ENOSPC, -EMFILE, -ENFILE
  */
 WEFT_API int weft_shm_new(size_t bytes, const struct weft_shm_options *opt,
 			  struct weft_shm **ret_shm);

@@ -363,6 +363,8 @@ Test(shm_death, who_dies_holding_a_mutex_is_reported, .timeout = 120)
 
 enum { PAIRS = 3 };
 
+static struct queued *everybody;
+
 static int push_for_ever(void *s)
 {
 	while (push(((struct queued *)s)->q, 'd') == 0) {
@@ -377,13 +379,36 @@ static int pop_for_ever(void *s)
 	return 0;
 }
 
+static int in_coroutines(void *fn)
+{
+	struct weft_co *co[3];
+
+	for (int i = 0; i < 3; i++)
+		CHECK_EQ(weft_spawn(*(int (**)(void *))fn, everybody, NULL, &co[i]), 0);
+	return weft_join(co[0], NULL);
+}
+
+/* One of each side is a runtime with three coroutines. */
+static pid_t worker(unsigned i)
+{
+	int (*fn)(void *) = i % 2 ? push_for_ever : pop_for_ever;
+
+	if (i >= 2)
+		return shm_child(fn, everybody);
+	pid_t pid = fork();
+	if (pid == 0)
+		_exit(shm_run(in_coroutines, &fn) != 0);
+	return pid;
+}
+
 Test(shm_death, the_living_go_on, .timeout = 120)
 {
 	struct queued s = queued();
 	pid_t pid[2 * PAIRS];
 
-	for (int i = 0; i < 2 * PAIRS; i++)
-		pid[i] = shm_child(i % 2 ? push_for_ever : pop_for_ever, &s);
+	everybody = &s;
+	for (unsigned i = 0; i < 2 * PAIRS; i++)
+		pid[i] = worker(i);
 	for (unsigned round = 0; round < 300; round++) {
 		unsigned i = round * 5 % (2 * PAIRS);
 
@@ -392,7 +417,7 @@ Test(shm_death, the_living_go_on, .timeout = 120)
 		/* there is always one of each, and us */
 		cr_assert_eq(push(s.q, 'a'), 0);
 		cr_assert_neq(pop(s.q, true), 0);
-		pid[i] = shm_child(i % 2 ? push_for_ever : pop_for_ever, &s);
+		pid[i] = worker(i);
 	}
 	for (int i = 0; i < 2 * PAIRS; i++)
 		shm_kill(pid[i]);

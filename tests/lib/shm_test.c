@@ -39,6 +39,7 @@ Test(shm, options_are_checked)
 
 	cr_assert_eq(weft_shm_new(0, NULL, &shm), -EINVAL);
 	cr_assert_eq(weft_shm_new(SIZE_MAX, NULL, &shm), -EINVAL);
+	cr_assert_eq(weft_shm_new((size_t)1 << 45, NULL, &shm), -ENOMEM);
 	o.size = 0;
 	cr_assert_eq(weft_shm_new(1, &o, &shm), -EINVAL);
 	o.size = sizeof(o);
