@@ -128,6 +128,16 @@ static int real_futex_wake_shared(uint32_t *word, int n)
 	return (int)RESULT(syscall(__NR_futex, word, FUTEX_WAKE, n, NULL, NULL, 0));
 }
 
+static int real_futex_waitv(struct futex_waitv *on, unsigned n, uint64_t until_ns)
+{
+	const struct timespec until = {.tv_sec = (time_t)(until_ns / 1000000000u),
+				       .tv_nsec = (long)(until_ns % 1000000000u)};
+
+	return (int)RESULT(syscall(__NR_futex_waitv, on, n, 0,
+				   until_ns == UINT64_MAX ? NULL : &until,
+				   CLOCK_MONOTONIC));
+}
+
 static int real_get_robust_list(struct robust_list_head **head, size_t *len)
 {
 	return (int)RESULT(syscall(__NR_get_robust_list, 0, head, len));

@@ -12,6 +12,7 @@
 #include "../base/sys.h"
 #include "../sched.h"
 #include "switch.h"
+#include "waitv.h"
 
 enum {
 	GLANCES = 64,       /* that a peer in the middle of a short copy may need */
@@ -54,14 +55,22 @@ static int look_again(const uint32_t *word, uint32_t val)
 	return rc;
 }
 
+static bool is_final(int rc)
+{
+	return rc == 0 || rc == -ECANCELED || rc == -ETIMEDOUT;
+}
+
+/* By the kernel, by a thread, or by looking. */
 static int wait_in_coroutine(uint32_t *word, uint32_t val)
 {
 	struct wf_op op = {.code = WF_OP_FUTEX_WAIT, .addr = (uintptr_t)word, .off = val};
 
-	if (!wf_can_futex())
-		return look_again(word, val);
-	int rc = (int)wf_call(&op);
-	return rc == -ECANCELED || rc == -ETIMEDOUT ? rc : 0;
+	if (wf_can_futex()) {
+		int rc = (int)wf_call(&op);
+		return is_final(rc) ? rc : 0;
+	}
+	int rc = wf_waitv_wait(word, val);
+	return is_final(rc) ? rc : look_again(word, val);
 }
 
 /* [waits] While *word is val, until somebody wakes it, `until`, or for no reason. 0: look again.

@@ -440,6 +440,12 @@ static int stop_waits(void *shm)
 	return 0;
 }
 
+static int no_waitv(struct futex_waitv *on, unsigned n, uint64_t until_ns)
+{
+	(void)on, (void)n, (void)until_ns;
+	return -ENOSYS;
+}
+
 Test(shm, waits_of_coroutines_end_by_deadline_and_cancel, .timeout = 60)
 {
 	struct weft_shm *shm = shm_region(4096);
@@ -450,10 +456,14 @@ Test(shm, waits_of_coroutines_end_by_deadline_and_cancel, .timeout = 60)
 	cr_assert_eq(shm_run(stop_waits, shm), 0);
 	setenv("WEFT_DISABLE", "FUTEX", 1);
 	cr_assert_eq(shm_run(stop_waits, shm), 0);
+	wf_sys.futex_waitv = no_waitv;
+	cr_assert_eq(shm_run(stop_waits, shm), 0);
 	weft_shm_free(shm);
 }
 
-enum { SLEEPERS = 20 };
+enum { SLEEPERS = 20, CROWD = 300 };
+
+static int sleepers; /* in coroutines */
 
 static int wait_and_post(void *shm)
 {
@@ -471,35 +481,52 @@ static int set_and_await(void *shm)
 {
 	struct weft_shm_event *event;
 	struct weft_shm_sem *sem;
-	struct weft_co *co[SLEEPERS];
+	struct weft_co *co[CROWD];
 
 	CHECK_EQ(weft_shm_event_at(shm, 64, &event), 0);
 	CHECK_EQ(weft_shm_sem_at(shm, 128, &sem), 0);
-	for (int i = 0; i < SLEEPERS; i++)
+	for (int i = 0; i < sleepers; i++)
 		CHECK_EQ(weft_spawn(wait_and_post, shm, NULL, &co[i]), 0);
 	CHECK_EQ(weft_sleep_ns(20 * WEFT_MS), 0);
 	CHECK(!weft_shm_event_is_set(event));
 	weft_shm_event_set(event);
 	CHECK(weft_shm_event_is_set(event));
-	CHECK_EQ(weft_shm_sem_wait(sem, 2 * SLEEPERS, SOON), 0);
-	for (int i = 0; i < SLEEPERS; i++)
+	CHECK_EQ(weft_shm_sem_wait(sem, (uint32_t)sleepers + SLEEPERS, SOON), 0);
+	for (int i = 0; i < sleepers; i++)
 		JOIN(co[i], 0);
 	weft_shm_event_reset(event);
 	CHECK_EQ(weft_shm_event_wait(event, weft_now() + WEFT_MS), -ETIMEDOUT);
 	return 0;
 }
 
-Test(shm, an_event_lets_all_go_on, .timeout = 60)
+/* That many coroutines, and processes. */
+static void let_go(int n)
 {
 	struct weft_shm *shm = shm_region(4096);
 	pid_t pid[SLEEPERS];
 
+	sleepers = n;
 	for (int i = 0; i < SLEEPERS; i++)
 		pid[i] = shm_child(wait_and_post, shm);
 	cr_assert_eq(shm_run(set_and_await, shm), 0);
 	for (int i = 0; i < SLEEPERS; i++)
 		cr_assert_eq(shm_reap(pid[i]), 0);
 	weft_shm_free(shm);
+}
+
+Test(shm, an_event_lets_all_go_on, .timeout = 60)
+{
+	let_go(SLEEPERS);
+	setenv("WEFT_DISABLE", "FUTEX", 1);
+	let_go(SLEEPERS);
+	let_go(CROWD); /* more than one system call can wait for */
+}
+
+Test(shm, coroutines_look_where_nothing_can_wait_for_them, .timeout = 60)
+{
+	wf_sys.futex_waitv = no_waitv;
+	setenv("WEFT_DISABLE", "FUTEX", 1);
+	let_go(SLEEPERS);
 }
 
 static int calls;
