@@ -274,6 +274,8 @@ Test(shm_queue, the_same_without_the_futex_operation, .timeout = 100)
 
 /* ---- waiting ---- */
 
+static bool waits_for_ever; /* or is about to */
+
 static int stopped(void *arg)
 {
 	struct weft_shm_queue *q = arg;
@@ -287,6 +289,7 @@ static int stopped(void *arg)
 	while (weft_shm_queue_trypush(q, msg, 64) == 0) {
 	}
 	CHECK_EQ(weft_shm_queue_push(q, msg, 64, weft_now() + 5 * WEFT_MS), -ETIMEDOUT);
+	__atomic_store_n(&waits_for_ever, true, __ATOMIC_RELEASE);
 	CHECK_EQ(weft_shm_queue_push(q, msg, 64, WEFT_NEVER), -ECANCELED);
 	CHECK_EQ(weft_shm_queue_pop(q, msg, 64, WEFT_NEVER),
 		 -ECANCELED); /* though there is one */
@@ -299,8 +302,11 @@ static int stop(void *q)
 {
 	struct weft_co *co;
 
+	waits_for_ever = false;
 	CHECK_EQ(weft_spawn(stopped, q, NULL, &co), 0);
-	CHECK_EQ(weft_sleep_ns(50 * WEFT_MS), 0);
+	do
+		CHECK_EQ(weft_sleep_ns(5 * WEFT_MS), 0);
+	while (!__atomic_load_n(&waits_for_ever, __ATOMIC_ACQUIRE));
 	CHECK_EQ(weft_cancel(co), 0);
 	JOIN(co, 0);
 	return 0;

@@ -405,7 +405,8 @@ Test(shm, a_semaphore_counts)
 	weft_shm_free(shm);
 }
 
-/* In one of them a wait ends as the coroutine is told to; then all can be had. */
+static bool waits_for_ever; /* or is about to */
+
 static int stopped_waits(void *shm)
 {
 	struct weft_shm_sem *sem;
@@ -424,6 +425,7 @@ static int stopped_waits(void *shm)
 	CHECK_EQ(weft_shm_sem_wait(sem, 1, weft_now() + 5 * WEFT_MS), -ETIMEDOUT);
 	CHECK_EQ(weft_shm_event_wait(event, weft_now() + 5 * WEFT_MS), -ETIMEDOUT);
 	CHECK_EQ(weft_shm_mutex_lock(mutex, weft_now() + 5 * WEFT_MS), -ETIMEDOUT);
+	__atomic_store_n(&waits_for_ever, true, __ATOMIC_RELEASE);
 	CHECK_EQ(weft_shm_event_wait(event, WEFT_NEVER), -ECANCELED);
 	CHECK_EQ(weft_shm_sem_wait(sem, 1, WEFT_NEVER), -ECANCELED);
 	return 0;
@@ -433,8 +435,11 @@ static int stop_waits(void *shm)
 {
 	struct weft_co *co;
 
+	waits_for_ever = false;
 	CHECK_EQ(weft_spawn(stopped_waits, shm, NULL, &co), 0);
-	CHECK_EQ(weft_sleep_ns(50 * WEFT_MS), 0);
+	do
+		CHECK_EQ(weft_sleep_ns(5 * WEFT_MS), 0);
+	while (!__atomic_load_n(&waits_for_ever, __ATOMIC_ACQUIRE));
 	CHECK_EQ(weft_cancel(co), 0);
 	JOIN(co, 0);
 	return 0;
