@@ -21,6 +21,7 @@
 #include <string.h>
 
 #include "bell.h"
+#include "gate.h"
 #include "region.h"
 #include "turn.h"
 
@@ -48,6 +49,15 @@ struct weft_shm_queue {
 	struct shared *in;
 	char *bytes;
 	uint64_t max, ring;
+	struct gate pushers, poppers; /* that wait, of this process */
+};
+
+/* Waiting in a call: what it has besides its arguments. */
+struct patience {
+	struct gate *gate;
+	uint64_t until;
+	struct wf_scope scope;
+	bool scoped, has_gate;
 };
 
 /* What a message takes. */
@@ -146,6 +156,28 @@ static int64_t held(const struct weft_shm_queue *q, uint64_t push, uint64_t pop)
 	return n > q->ring || n % 8 ? -EBADMSG : (int64_t)n;
 }
 
+/* Waiting. */
+
+/* A coroutine gets the gate, and looks again, since others may have had it. */
+static int begin_to_wait(struct patience *p)
+{
+	if (!wf_self())
+		return 0;
+	if (p->until != WEFT_NEVER)
+		p->scoped = wf_scope_open(&p->scope, p->until) == 0;
+	int rc = weft__gate_enter(p->gate);
+	p->has_gate = rc == 0;
+	return rc;
+}
+
+static void end_waiting(struct patience *p)
+{
+	if (p->has_gate)
+		weft__gate_leave(p->gate);
+	if (p->scoped)
+		wf_scope_close(&p->scope);
+}
+
 /* Pushing. */
 
 /* Whether there is room for `need` bytes at `at`: 0, -EAGAIN, -EBADMSG. */
@@ -215,19 +247,30 @@ static int await_room(struct weft_shm_queue *q, size_t len, uint64_t until)
 	return weft__bell_sleep(&q->in->bells.room, heard, until);
 }
 
+static int push_slowly(struct weft_shm_queue *q, const void *msg, size_t len,
+		       uint64_t until)
+{
+	struct patience p = {.gate = &q->pushers, .until = until};
+	int rc = begin_to_wait(&p);
+
+	while (!rc) {
+		rc = push_once(q, msg, len, until);
+		if (rc != -EAGAIN)
+			break;
+		rc = await_room(q, len, until);
+	}
+	end_waiting(&p);
+	return rc;
+}
+
 int weft_shm_queue_push(struct weft_shm_queue *queue, const void *msg, size_t len,
 			weft_time until)
 {
 	uintptr_t who;
 	int rc = wf_may_wait(&who);
 
-	while (!rc) {
-		rc = push_once(queue, msg, len, until);
-		if (wf_likely(rc != -EAGAIN))
-			return rc;
-		rc = await_room(queue, len, until);
-	}
-	return rc;
+	rc = rc ? rc : push_once(queue, msg, len, until);
+	return wf_likely(rc != -EAGAIN) ? rc : push_slowly(queue, msg, len, until);
 }
 
 int weft_shm_queue_trypush(struct weft_shm_queue *queue, const void *msg, size_t len)
@@ -305,19 +348,30 @@ static int await_message(struct weft_shm_queue *q, uint64_t until)
 	return weft__bell_sleep(&q->in->bells.message, heard, until);
 }
 
+static ssize_t pop_slowly(struct weft_shm_queue *q, void *buf, size_t size,
+			  uint64_t until)
+{
+	struct patience p = {.gate = &q->poppers, .until = until};
+	ssize_t rc = begin_to_wait(&p);
+
+	while (!rc) {
+		rc = pop_once(q, buf, size, until);
+		if (rc != -EAGAIN)
+			break; /* 0 is a message too */
+		rc = await_message(q, until);
+	}
+	end_waiting(&p);
+	return rc;
+}
+
 ssize_t weft_shm_queue_pop(struct weft_shm_queue *queue, void *buf, size_t size,
 			   weft_time until)
 {
 	uintptr_t who;
 	ssize_t rc = wf_may_wait(&who);
 
-	while (!rc) {
-		rc = pop_once(queue, buf, size, until);
-		if (wf_likely(rc != -EAGAIN))
-			return rc;
-		rc = await_message(queue, until);
-	}
-	return rc;
+	rc = rc ? rc : pop_once(queue, buf, size, until);
+	return wf_likely(rc != -EAGAIN) ? rc : pop_slowly(queue, buf, size, until);
 }
 
 ssize_t weft_shm_queue_trypop(struct weft_shm_queue *queue, void *buf, size_t size)

@@ -22,6 +22,8 @@
  * Death    A process may be killed at any instruction. The others go on: see each object.
  * Trust    What another process writes into the region can make calls return -EBADMSG, wait, or
  *          deliver garbage. It cannot make them touch memory outside of it, nor make it shorter.
+ * Sandbox  What is attached needs of the system only futex, gettid, get_robust_list, sched_yield and
+ *          clock_nanosleep; a mutex also clone, set_robust_list and membarrier.
  * PIDs     All who lock a mutex or use a queue of a region must be in one PID namespace: the kernel
  *          knows the dead by their numbers.
  */
@@ -134,7 +136,10 @@ WEFT_API int weft_shm_mutex_unlock(struct weft_shm_mutex *mutex);
 /* By who holds it after -EOWNERDEAD: all is well again. -EINVAL: it was; -EPERM */
 WEFT_API int weft_shm_mutex_consistent(struct weft_shm_mutex *mutex);
 
-/* A counting semaphore. Who dies with permits keeps them. Who waits for one may be overtaken. */
+/*
+ * A counting semaphore. Who dies with permits keeps them. Who waits may be overtaken. A post wakes all
+ * that sleep: where a process has many that wait, let one of them do it for the others.
+ */
 struct weft_shm_sem;
 
 WEFT_API int weft_shm_sem_at(struct weft_shm *shm, size_t offset,

@@ -274,6 +274,69 @@ Test(shm_queue, the_same_without_the_futex_operation, .timeout = 100)
 
 /* ---- waiting ---- */
 
+enum { CROWD = 300, FEW = 200 };
+
+static int push_now_and_then(void *arg)
+{
+	const struct job *j = arg;
+	struct weft_shm_queue *q = NULL;
+
+	CHECK_EQ(weft_shm_queue_at(j->shm, QUEUE, &q), 0);
+	CHECK_EQ(await(j, UP, CROWD), 0);
+	for (int i = 0; i < FEW; i++) {
+		usleep(200);
+		CHECK_EQ(weft_shm_queue_push(q, &i, sizeof(i), SOON), 0);
+	}
+	return weft_shm_queue_close(q);
+}
+
+static int pop_in_a_crowd(void *q)
+{
+	int msg, n = 0;
+
+	while (weft_shm_queue_pop(q, &msg, sizeof(msg), SOON) == sizeof(msg))
+		n++;
+	return n;
+}
+
+static uint64_t completions;
+
+static int crowd(void *arg)
+{
+	const struct job *j = arg;
+	struct weft_stats st = {.size = sizeof(st)};
+	struct weft_shm_queue *q = NULL;
+	struct weft_co *co[CROWD];
+	int n = 0, all = 0;
+
+	CHECK_EQ(weft_shm_queue_at(j->shm, QUEUE, &q), 0);
+	for (int i = 0; i < CROWD; i++)
+		CHECK_EQ(weft_spawn(pop_in_a_crowd, q, NULL, &co[i]), 0);
+	CHECK_EQ(weft_sleep_ns(10 * WEFT_MS), 0);
+	CHECK_EQ(post(j, UP, CROWD), 0);
+	for (int i = 0; i < CROWD; i++) {
+		CHECK_EQ(weft_join(co[i], &n), 0);
+		all += n;
+	}
+	weft_shm_queue_free(q);
+	CHECK_EQ(weft_stats(&st), 0);
+	completions = st.cqes;
+	return all;
+}
+
+/* Of a crowd of coroutines one sleeps in the kernel, and wakes up for each message. */
+Test(shm_queue, a_message_does_not_wake_a_crowd, .timeout = 60)
+{
+	struct job j = {.shm = shm_region(RING + QUEUE)};
+
+	cr_assert_eq(weft_shm_queue_format(j.shm, QUEUE, RING, 8), 0);
+	pid_t pid = shm_child(push_now_and_then, &j);
+	cr_assert_eq(shm_run(crowd, &j), FEW);
+	cr_assert_eq(shm_reap(pid), 0);
+	cr_assert_lt(completions, 10 * FEW + CROWD, "%lu", (unsigned long)completions);
+	weft_shm_free(j.shm);
+}
+
 static bool waits_for_ever; /* or is about to */
 
 static int stopped(void *arg)
