@@ -10,6 +10,14 @@
 
 #include "check.h"
 
+/* Children of a process with threads start some of their own. */
+const char *__tsan_default_options(void);
+
+const char *__tsan_default_options(void)
+{
+	return "die_after_fork=0";
+}
+
 /* So long that only a hang takes it. */
 #define SOON (weft_now() + 20 * WEFT_SEC)
 

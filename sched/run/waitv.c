@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
-#include <unistd.h>
 
 #include "../base/clock.h"
 #include "../base/sys.h"
@@ -25,8 +24,8 @@ struct watched {
 static struct {
 	struct wf_waitq q;
 	uint32_t bell;         /* WV1 */
-	pthread_mutex_t start; /* guards the next */
-	pid_t helper_of; /* the process that has a helper: a forked child has none */
+	pthread_mutex_t start; /* guards the rest */
+	bool watches_forks, has_helper;
 } g = {.start = PTHREAD_MUTEX_INITIALIZER};
 
 /* What the helper sleeps with: the bell first, then words of those who wait. */
@@ -93,11 +92,21 @@ static void *help(void *arg)
 	return NULL;
 }
 
+/* It has neither a helper nor coroutines that wait. */
+static void in_child(void)
+{
+	g.q = (struct wf_waitq){0};
+	g.has_helper = false;
+	pthread_mutex_init(&g.start, NULL);
+}
+
 static int start_locked(void)
 {
 	sigset_t all, before;
 	pthread_t t;
 
+	if (!g.watches_forks)
+		g.watches_forks = !pthread_atfork(NULL, NULL, in_child);
 	if (wf_sys.futex_waitv(NULL, 0, WF_NEVER) == -ENOSYS)
 		return -ENOSYS;
 	sigfillset(&all);
@@ -107,7 +116,7 @@ static int start_locked(void)
 	if (rc)
 		return rc;
 	pthread_detach(t);
-	g.helper_of = getpid();
+	g.has_helper = true;
 	return 0;
 }
 
@@ -115,7 +124,7 @@ static int start_locked(void)
 static int start(void)
 {
 	pthread_mutex_lock(&g.start);
-	int rc = g.helper_of == getpid() ? 0 : start_locked();
+	int rc = g.has_helper ? 0 : start_locked();
 	pthread_mutex_unlock(&g.start);
 	return rc;
 }

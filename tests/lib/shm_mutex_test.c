@@ -6,14 +6,6 @@
 #include "../shm.h"
 #include "sched/base/sys.h"
 
-/* Children of a process with threads lock, and for that start one. */
-const char *__tsan_default_options(void);
-
-const char *__tsan_default_options(void)
-{
-	return "die_after_fork=0";
-}
-
 struct counted {
 	struct weft_shm *shm;
 	struct weft_shm_mutex *mutex;
