@@ -19,6 +19,7 @@
 #include "weft/sync.h"  /* mutex, condition, semaphore, event, barrier, ... */
 #include "weft/chan.h"  /* channels, select */
 #include "weft/exec.h"  /* futures; pools of threads that may block; executors */
+#include "weft/shm.h"   /* between processes: memory, queue, mutex, semaphore, event */
 #include "weft/net.h"   /* sockets */
 #include "weft/file.h"  /* files, and close() for every descriptor */
 #include "weft/errno.h" /* makes `errno` follow the coroutine; include it last */

@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/conf.h"
+#include "base/sys.h"
 #include "co/depth.h"
 #include "place/place.h"
 #include "ring/op.h"
@@ -121,6 +122,11 @@ int wf_descriptor(int fd, bool stream);
 /* direct.c: system calls that io_uring would only punt to a kernel thread */
 int wf_shutdown(int fd, int how);
 ssize_t wf_sendfile(int fd, int in, off_t *offset, size_t count);
+
+/* futex.c: words in memory that other processes share */
+int wf_futex_wait(uint32_t *word, uint32_t val, uint64_t until);
+void wf_futex_wake(uint32_t *word, int n);
+int wf_relax(unsigned *io_n, uint64_t until);
 
 /* streams.c */
 ssize_t wf_recv(int fd, void *buf, size_t len, int flags);

@@ -3,7 +3,7 @@
 #include "sys.h"
 
 #include <errno.h>
-#include <linux/futex.h>
+#include <fcntl.h>
 #include <numaif.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -11,6 +11,7 @@
 #include <sys/prctl.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -113,6 +114,76 @@ static int real_futex_wake(uint32_t *word, int n)
 {
 	return (int)RESULT(
 		syscall(__NR_futex, word, FUTEX_WAKE_PRIVATE, n, NULL, NULL, 0));
+}
+
+static int real_futex_wait_shared(uint32_t *word, uint32_t val,
+				  const struct timespec *until)
+{
+	return (int)RESULT(syscall(__NR_futex, word, FUTEX_WAIT_BITSET, val, until, NULL,
+				   FUTEX_BITSET_MATCH_ANY));
+}
+
+static int real_futex_wake_shared(uint32_t *word, int n)
+{
+	return (int)RESULT(syscall(__NR_futex, word, FUTEX_WAKE, n, NULL, NULL, 0));
+}
+
+static int real_futex_waitv(struct futex_waitv *on, unsigned n, uint64_t until_ns)
+{
+	const struct timespec until = {.tv_sec = (time_t)(until_ns / 1000000000u),
+				       .tv_nsec = (long)(until_ns % 1000000000u)};
+
+	return (int)RESULT(syscall(__NR_futex_waitv, on, n, 0,
+				   until_ns == UINT64_MAX ? NULL : &until,
+				   CLOCK_MONOTONIC));
+}
+
+static int real_get_robust_list(struct robust_list_head **head, size_t *len)
+{
+	return (int)RESULT(syscall(__NR_get_robust_list, 0, head, len));
+}
+
+static int real_set_robust_list(struct robust_list_head *head)
+{
+	return (int)RESULT(syscall(__NR_set_robust_list, head, sizeof(*head)));
+}
+
+static int real_membarrier(int cmd)
+{
+	return (int)RESULT(syscall(__NR_membarrier, cmd, 0, 0));
+}
+
+static void *real_mmap_fd(void *addr, size_t len, int prot, int flags, int fd)
+{
+	void *p = mmap(addr, len, prot, flags, fd, 0);
+	return p == MAP_FAILED ? (void *)(intptr_t)-errno : p;
+}
+
+static int real_fallocate(int fd, off_t len)
+{
+	return RESULT(fallocate(fd, 0, 0, len));
+}
+
+static int real_add_seals(int fd, int seals)
+{
+	return RESULT(fcntl(fd, F_ADD_SEALS, seals));
+}
+
+static int real_get_seals(int fd)
+{
+	return RESULT(fcntl(fd, F_GET_SEALS));
+}
+
+static off_t real_file_size(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) ? -errno : st.st_size;
+}
+
+static int real_dup(int fd)
+{
+	return RESULT(fcntl(fd, F_DUPFD_CLOEXEC, 3));
 }
 
 static int real_close(int fd)

@@ -4,6 +4,7 @@
 #ifndef WF_BASE_SYS_H
 #define WF_BASE_SYS_H
 
+#include <linux/futex.h>
 #include <liburing.h>
 #include <pthread.h>
 #include <stdbool.h>

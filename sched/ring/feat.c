@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "../base/sys.h"
+#include "op.h"
 #include "uapi.h"
 
 const struct wf_feat_row wf_feat_rows[WF_FEAT_COUNT] = {
@@ -225,6 +226,27 @@ static bool try_sync_msg(struct probe *p, enum wf_feat f)
 	if (!io_uring_peek_cqe(&p->ring, &cqe))
 		io_uring_cqe_seen(&p->ring, cqe);
 	return true;
+}
+
+/* One that need not wait says so; a kernel without says -EINVAL. */
+static bool try_futex(struct probe *p, enum wf_feat f)
+{
+	struct wf_op op = {.code = WF_OP_FUTEX_WAIT, .off = 1};
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&p->ring);
+	struct io_uring_cqe *cqe;
+	uint32_t word = 0;
+
+	(void)f;
+	op.addr = (uintptr_t)&word;
+	io_uring_prep_nop(sqe); /* clears it */
+	sqe->opcode = wf_op_rows[op.code].opcode;
+	wf_op_rows[op.code].prep(sqe, &op);
+	if (io_uring_submit_and_wait(&p->ring, 1) < 0 ||
+	    io_uring_peek_cqe(&p->ring, &cqe))
+		return false;
+	bool ok = cqe->res == -EAGAIN;
+	io_uring_cqe_seen(&p->ring, cqe);
+	return ok;
 }
 
 static bool try_madvise(struct probe *p, enum wf_feat f)

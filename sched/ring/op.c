@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "fd.h"
+#include "feat.h"
 
 #define RES_IS_FD   WF_OP_RES_IS_FD
 #define RESTARTABLE WF_OP_RESTARTABLE
@@ -30,6 +31,14 @@ static void prep_poll(struct io_uring_sqe *sqe, const struct wf_op *op)
 #if __BYTE_ORDER == __BIG_ENDIAN
 	sqe->poll32_events = __swahw32(sqe->poll32_events);
 #endif
+}
+
+static void prep_futex_wait(struct io_uring_sqe *sqe, const struct wf_op *op)
+{
+	sqe->fd = WF_FUTEX_U32; /* and not private: other processes wake it */
+	sqe->addr = op->addr;
+	sqe->off = op->off;
+	sqe->addr3 = WF_FUTEX_ANY;
 }
 
 static void prep_accept(struct io_uring_sqe *sqe, const struct wf_op *op)
@@ -78,4 +87,9 @@ void wf_op_complete(struct wf_op *op, int32_t res)
 		wf_kernel_wrote((void *)(uintptr_t)op->addr, (size_t)res);
 	if (row->flags & FILLS_STATX && res == 0)
 		wf_kernel_wrote((void *)(uintptr_t)op->off, sizeof(struct statx));
+}
+
+bool wf_can_futex(void)
+{
+	return wf_has(WF_FEAT_FUTEX);
 }

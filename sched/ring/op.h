@@ -48,4 +48,8 @@ extern const struct wf_op_row wf_op_rows[WF_OP_COUNT];
 /* The completion came: set op->res. */
 void wf_op_complete(struct wf_op *op, int32_t res);
 
+/* Whether FUTEX_WAIT may be started. addr: the word; off: it sleeps while the word is that, else
+ * -EAGAIN at once. */
+bool wf_can_futex(void);
+
 #endif

@@ -12,6 +12,9 @@
 #include <string.h>
 
 #define WF_FEAT_MIN_TIMEOUT       (1u << 15) /* 6.12: wait for many, or so long for one */
+#define WF_URING_FUTEX_WAIT       51u /* 6.7; its fd is WF_FUTEX_U32, its mask in addr3 */
+#define WF_FUTEX_U32              2
+#define WF_FUTEX_ANY              0xffffffffu
 #define WF_REGISTER_SEND_MSG_RING 31u /* 6.13: a message without a ring of one's own */
 
 static_assert(sizeof(struct io_uring_getevents_arg) == 24, "argument of enter");

@@ -105,7 +105,8 @@ static int32_t cancelled(const struct wf_co *me, struct wf_fd *f)
 static bool counts_fd(const struct wf_op *op)
 {
 	return op->code != WF_OP_OPENAT && op->code != WF_OP_OPENAT2 &&
-	       op->code != WF_OP_STATX && op->code != WF_OP_NOP;
+	       op->code != WF_OP_STATX && op->code != WF_OP_NOP &&
+	       op->code != WF_OP_FUTEX_WAIT;
 }
 
 /* Begin a call on op->fd: 0 with *ret_f counted (or NULL), else an error. */

@@ -32,6 +32,7 @@ METRICS = {
     "syscalls_per_request": ("1", "low"),
     "remote_msgs_per_request": ("1", "low"),
     "steals_per_request": ("1", "low"),
+    "mb_per_second": ("MB/s", "high"),
     "rate": ("1/s", "high"),
 }
 

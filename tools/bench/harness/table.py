@@ -213,6 +213,17 @@ BENCHES = [
         (f"{stall}, {workers} workers", 5, [System("weft", "weft_rescue", 100, [stall, workers])])
         for stall in ("none", "hog", "read") for workers in ("1", "2")
     ], all_cores=True),
+    Cases("queue", "messages between two processes, each on a CPU of its own", [
+        (f"{name}, {what}", 5, [
+            System("weft", "weft_queue", n // few, [what, size]),
+            System("weft, a coroutine receives", "weft_queue", n // few, [what, size, "coroutine"]),
+            System("pipe", "queue_pipe", n // few, [what, size]),
+            System("multiprocessing.Queue", "queue_mp", n // few // 20, [what, size]),
+            *([System("futex alone", "queue_futex", n // few)] if what == "trip" else []),
+        ]) for name, size, n in (("64 B", "64", 500_000), ("1 KiB", "1024", 200_000),
+                                 ("64 KiB", "65536", 20_000), ("1 MiB", "1048576", 1_000))
+        for what, few in (("stream", 1), ("trip", 1 if size == "1048576" else 20))
+    ], all_cores=True),
     Memory("memory", "sleeping coroutines, idle HTTP connections", [
         ("100,000", 5, [
             System("weft", "weft_memory", 100_000),
