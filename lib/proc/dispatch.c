@@ -145,28 +145,40 @@ static struct wf_hand *pick(struct weft_job_pool *p, uint64_t key)
 }
 
 /* A worker that has done enough, or does not have the key that is needed, makes room. */
-static bool release_one(struct weft_job_pool *p, bool for_key)
+static void release_one(struct weft_job_pool *p, const struct weft_job *waits)
 {
 	for (uint32_t i = 0; i < p->opt.max_workers; i++) {
 		struct wf_hand *h = &p->hand[i];
 		if (h->state != WF_HAND_UP || h->leaving || wf_hand_load(h) ||
-		    !(worn(h) || (for_key && h->keyed)))
+		    !(worn(h) || (waits && h->keyed && h->key != waits->key)))
 			continue;
 		p->stats.recycled++;
 		wf_hand_let_go(h);
-		return true;
+		return;
 	}
+}
+
+static bool any_room(struct weft_job_pool *p)
+{
+	for (uint32_t i = 0; i < p->opt.max_workers; i++)
+		if (has_room(&p->hand[i]))
+			return true;
 	return false;
 }
 
+/* The first job of the queue that can go to a desk. */
 static struct weft_job *next(struct weft_job_pool *p, struct wf_hand **ret_hand)
 {
-	struct weft_job *job = p->queue;
+	const struct weft_job *waits = NULL; /* the last one that cannot */
+	struct weft_job *job = p->queue && any_room(p) ? p->queue : NULL;
 
 	for (int i = 0; job && i < LOOK_AT; i++, job = job->next) {
+		if (waits && waits->key == job->key)
+			continue;
 		*ret_hand = pick(p, job->key);
 		if (*ret_hand)
 			return job;
+		waits = job;
 	}
 	return NULL;
 }
@@ -237,10 +249,8 @@ void wf_dispatch(struct weft_job_pool *p)
 		place(h, job);
 	}
 	bool full = p->n_hands >= p->opt.max_workers;
-	if (p->queue && full)
-		release_one(p, true);
-	else if (!p->queue)
-		release_one(p, false);
+	if (full || !p->queue)
+		release_one(p, p->queue);
 	if (p->queue && (!full || p->broken))
 		wf_keeper_ring(p);
 	if (p->queue)

@@ -15,8 +15,6 @@
 #include "pool.h"
 #include "weft/co.h"
 
-enum { SPIN_MIN_NS = 1000, SPIN_MAX_NS = 30000 };
-
 /* ---- submitting ------------------------------------------------------------------------- */
 
 static int find(const struct weft_job_pool *p, const char *name)
@@ -134,30 +132,19 @@ void wf_job_watch(struct weft_job *job)
 		wf_keeper_ring(job->pool);
 }
 
-static bool spin(struct weft_job_pool *p, const uint32_t *state)
+static bool spin(const uint32_t *state, uint32_t ns)
 {
-	uint64_t ns = p->spin_ns,
-		 end = wf_clock_ns() + ns; /* a hint: any value will do */
+	uint64_t end = ns ? wf_clock_ns() + ns : 0;
 
 	do {
 		for (int i = 0; i < 32; i++) {
-			if (wf_slot_state(wf_atomic_load_seq(state)) ==
-			    WF_SLOT_DONE) /* DK3 */
+			/* DK3 */
+			if (wf_slot_state(wf_atomic_load_seq(state)) == WF_SLOT_DONE)
 				return true;
 			wf_spin_relax();
 		}
 	} while (ns && wf_clock_ns() < end);
 	return false;
-}
-
-static void learn(struct weft_job_pool *p, bool paid, uint64_t slept_ns)
-{
-	if (!p->spin_ns)
-		return;
-	if (paid || slept_ns < 4 * SPIN_MAX_NS)
-		p->spin_ns = SPIN_MAX_NS;
-	else if (p->spin_ns / 2 >= SPIN_MIN_NS)
-		p->spin_ns /= 2;
 }
 
 /* Locked, PLACED; by a thread. Sleep until the worker or whoever takes the job off wakes us. */
@@ -169,10 +156,11 @@ static void watch_slot(struct weft_job *job)
 
 	job->watched = true;
 	p->watchers++;
+	uint32_t ns = wf_patience_ns(&p->patience);
 	pthread_mutex_unlock(&p->lock);
-	bool paid = spin(p, state);
+	bool paid = spin(state, ns);
 	pthread_mutex_lock(&p->lock);
-	uint64_t begin = paid ? 0 : wf_clock_ns();
+	wf_patience_learn(&p->patience, paid);
 	if (!paid && job->state == WF_JOB_PLACED && state == state_of(job) &&
 	    want(job, WF_WANT_WAITER)) {
 		pthread_mutex_unlock(&p->lock);
@@ -180,7 +168,6 @@ static void watch_slot(struct weft_job *job)
 			syscall(SYS_futex, state, FUTEX_WAIT, seen, NULL, NULL, 0);
 		pthread_mutex_lock(&p->lock);
 	}
-	learn(p, paid, paid ? 0 : wf_clock_ns() - begin);
 	job->watched = false;
 	if (!--p->watchers && p->closing)
 		pthread_cond_broadcast(&p->changed);

@@ -198,7 +198,7 @@ static weft_time end_idle(struct weft_job_pool *p, weft_time now)
 		struct wf_hand *h = &p->hand[i];
 		if (h->state != WF_HAND_UP || wf_hand_load(h) || h->leaving)
 			continue;
-		if (now - h->idle_since >= p->opt.idle_ns) {
+		if (h->idle_since + p->opt.idle_ns <= now) {
 			wf_hand_let_go(h);
 			n--;
 		} else if (h->idle_since + p->opt.idle_ns < at) {

@@ -165,7 +165,7 @@ static int set_up(struct weft_job_pool *p)
 					  wf_desk_round(o->max_out), o->ahead};
 	s->memory_bytes = o->memory_bytes;
 	s->cpu_ms = o->cpu_ms;
-	p->spin_ns = allowed_cpus(s) > 1 ? 30000 : 0;
+	p->patience.ns = WF_SPIN_MAX_NS;
 	return rc;
 }
 

@@ -19,6 +19,7 @@
 #include "../options.h"
 #include "weft/job.h"
 #include "weft/sync.h"
+#include "spin.h"
 #include "wire.h"
 
 enum wf_job_state {
@@ -114,7 +115,7 @@ struct weft_job_pool {
 	uint32_t refs;     /* of this structure: open, and handles of jobs */
 	uint32_t n_hands;  /* that are not NONE */
 	struct wf_hand *hand;
-	uint64_t spin_ns; /* how long a thread looks before it sleeps */
+	struct wf_patience patience; /* of threads that wait */
 	struct weft_job_stats stats;
 };
 

@@ -20,16 +20,17 @@
 
 #include "../../sched/sched.h"
 #include "child.h"
+#include "spin.h"
 
-enum { TELL_FD = 3, SPIN_MIN_NS = 1000, SPIN_MAX_NS = 30000, SOON_NS = 200000 };
+enum { TELL_FD = 3 };
 
 struct worker {
 	const struct wf_zygote *z;
 	struct wf_desk *desk;
 	void *state;
-	uint32_t head;    /* jobs done or passed over */
-	int lowest_fd;    /* the lowest free descriptor while no job runs */
-	uint64_t spin_ns; /* how long to look before sleeping */
+	uint32_t head; /* jobs done or passed over */
+	int lowest_fd; /* the lowest free descriptor while no job runs */
+	struct wf_patience patience;
 };
 
 /* ---- the next job ----------------------------------------------------------------------- */
@@ -40,9 +41,9 @@ static bool has_work(struct worker *w)
 	       wf_atomic_load_seq(&w->desk->stop);              /* DK6 */
 }
 
-static bool spin(struct worker *w)
+static bool spin(struct worker *w, uint32_t ns)
 {
-	uint64_t end = wf_clock_ns() + w->spin_ns;
+	uint64_t end = ns ? wf_clock_ns() + ns : 0;
 
 	do {
 		for (int i = 0; i < 32; i++) {
@@ -50,7 +51,7 @@ static bool spin(struct worker *w)
 				return true;
 			wf_spin_relax();
 		}
-	} while (wf_clock_ns() < end);
+	} while (ns && wf_clock_ns() < end);
 	return false;
 }
 
@@ -68,16 +69,10 @@ static void wait_for_work(struct worker *w)
 {
 	if (has_work(w))
 		return;
-	uint64_t begin = wf_clock_ns();
-	if (spin(w)) {
-		w->spin_ns = w->spin_ns * 2 < SPIN_MAX_NS ? w->spin_ns * 2 : SPIN_MAX_NS;
-		return;
-	}
-	sleep_on_bell(w);
-	if (wf_clock_ns() - begin < SOON_NS)
-		w->spin_ns = SPIN_MAX_NS;
-	else if (w->spin_ns / 2 >= SPIN_MIN_NS)
-		w->spin_ns /= 2;
+	bool paid = spin(w, wf_patience_ns(&w->patience));
+	wf_patience_learn(&w->patience, paid);
+	if (!paid)
+		sleep_on_bell(w);
 }
 
 /* ---- one job ---------------------------------------------------------------------------- */
@@ -103,9 +98,8 @@ static uint32_t left_behind(const struct worker *w, int32_t *ret_code)
 {
 	if (w->z->setup.profile == WEFT_JOB_PURE)
 		return WEFT_JOB_OK;
-	int fd = lowest_free_fd();
-	if (fd != w->lowest_fd) {
-		*ret_code = fd - w->lowest_fd;
+	if (fcntl(w->lowest_fd, F_GETFD) >= 0) { /* a new one takes the lowest number */
+		*ret_code = lowest_free_fd() - w->lowest_fd;
 		return WEFT_JOB_DESCRIPTORS;
 	}
 	return has_children() ? WEFT_JOB_CHILDREN : WEFT_JOB_OK;
@@ -274,7 +268,7 @@ _Noreturn void wf_worker_run(const struct wf_zygote *z, const int fds[WF_FORK_FD
 	static struct worker w;
 
 	w.z = z;
-	w.spin_ns = SPIN_MAX_NS;
+	w.patience.ns = WF_SPIN_MAX_NS;
 	prepare(&w, fds);
 	for (;;) {
 		wait_for_work(&w);
