@@ -33,12 +33,7 @@ struct spawn {
 	int pidfd, error;
 };
 
-#if defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define WF_TSAN
-#endif
-#endif
-#if defined(WF_TSAN) || defined(__SANITIZE_THREAD__)
+#ifdef WF_TSAN
 #define RAW __attribute__((no_sanitize("thread"), noinline))
 #else
 #define RAW __attribute__((noinline))
