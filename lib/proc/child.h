@@ -29,7 +29,8 @@ struct wf_zygote {
 	struct wf_wire_setup setup;
 	struct wf_table table;
 	struct wf_sandbox sandbox;
-	int alive[2]; /* a pipe: it hangs up when the zygote is gone */
+	pid_t pid;
+	int self; /* a pidfd of it, or -1 */
 };
 
 /* main.c: whether weft_job_main() ran in this process */

@@ -193,14 +193,16 @@ static bool do_job(struct worker *w)
 
 /* ---- start ------------------------------------------------------------------------------ */
 
-/* Nobody may outlive the zygote: it must be alive after the wish to die with it was made. */
+/*
+ * Nobody may outlive the zygote: it must be alive after the wish to die with it was made. In a PID
+ * namespace of its own a process does not see who its parent is, but the descriptor tells.
+ */
 static void die_with_zygote(const struct wf_zygote *z)
 {
-	struct pollfd p = {.fd = z->alive[0], .events = POLLIN};
+	struct pollfd p = {.fd = z->self, .events = POLLIN};
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	close(z->alive[1]);
-	if (poll(&p, 1, 0) != 0)
+	if (z->self >= 0 ? poll(&p, 1, 0) != 0 : getppid() != z->pid)
 		_exit(1);
 }
 

@@ -8,7 +8,6 @@
  * the worker's end is told.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -188,9 +187,8 @@ static int prepare(const char **ret_missing)
 	rc = list_jobs(&z->table);
 	if (rc)
 		return rc;
-	*ret_missing = "a pipe";
-	if (pipe2(z->alive, O_CLOEXEC))
-		return -errno;
+	z->pid = getpid();
+	z->self = open_pidfd(z->pid);
 	*ret_missing = "a WEFT_JOB_WARM function that succeeds";
 	rc = warm_up(&z->table);
 	return rc ? rc : wf_sandbox_prepare(&z->sandbox, &z->setup, ret_missing);
