@@ -21,6 +21,8 @@
 #include "../../sched/sched.h"
 #include "pool.h"
 
+extern int __clone(int (*fn)(void *), void *stack, int flags, void *arg, ...);
+
 enum { STACK_BYTES = 64 * 1024 };
 
 struct spawn {
@@ -28,7 +30,6 @@ struct spawn {
 	char **env;
 	int ctl;
 	char *stack; /* of the zygote until it executes */
-	sigset_t mask;
 	pid_t pid;
 	int pidfd, error;
 };
@@ -39,53 +40,73 @@ struct spawn {
 #define RAW __attribute__((noinline))
 #endif
 
-/* In the child, before the program: nothing of ours but stdin's absence, stdout and stderr. */
+/* Signals as a program expects them: the default for all, none blocked. */
+RAW static void plain_signals(void)
+{
+	const struct {
+		void *handler;
+		unsigned long flags;
+		void *restorer;
+		uint64_t mask;
+	} by_default = {0};
+	const uint64_t none = 0;
+
+	for (int sig = 1; sig < 65; sig++)
+		syscall(SYS_rt_sigaction, sig, &by_default, NULL, sizeof(none));
+	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, NULL, sizeof(none));
+}
+
+/*
+ * In the child, before the program: nothing of ours but stdout and stderr. Bare system calls: what
+ * the C library, or a sanitizer, notes about them would be noted in our memory.
+ */
 RAW static int execute(void *arg)
 {
 	struct spawn *s = arg;
 	char *argv[] = {(char *)(uintptr_t)WF_ZYGOTE_NAME, NULL};
 
-	for (int sig = 1; sig < 65; sig++)
-		signal(sig, SIG_DFL);
-	sigprocmask(SIG_SETMASK, &s->mask, NULL);
-	setsid();
-	int null = open("/dev/null", O_RDWR);
-	if (null >= 0 && dup2(null, 0) >= 0 &&
-	    (s->ctl == WF_ZYGOTE_FD ? fcntl(WF_ZYGOTE_FD, F_SETFD, 0)
-				    : dup2(s->ctl, WF_ZYGOTE_FD)) >= 0 &&
-	    !close_range(WF_ZYGOTE_FD + 1, ~0u, 0))
-		execve(s->exe, argv, s->env);
+	plain_signals();
+	syscall(SYS_setsid);
+	long null = syscall(SYS_openat, AT_FDCWD, "/dev/null", O_RDWR, 0);
+	long rc = null < 0 ? null : syscall(SYS_dup3, null, 0, 0);
+	if (rc >= 0 && s->ctl == WF_ZYGOTE_FD)
+		rc = syscall(SYS_fcntl, WF_ZYGOTE_FD, F_SETFD, 0);
+	else if (rc >= 0)
+		rc = syscall(SYS_dup3, s->ctl, WF_ZYGOTE_FD, 0);
+	if (rc >= 0 && !syscall(SYS_close_range, WF_ZYGOTE_FD + 1, ~0u, 0))
+		syscall(SYS_execve, s->exe, argv, s->env);
 	s->error = -errno;
-	_exit(127);
+	syscall(SYS_exit_group, 127);
+	return 0;
 }
 
+/* Not clone(): the thread sanitizer takes that for a fork. */
 RAW static int help(void *arg)
 {
 	struct spawn *s = arg;
 
-	s->pid = clone(execute, s->stack + STACK_BYTES,
-		       CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, s, &s->pidfd);
+	s->pid = __clone(execute, s->stack + STACK_BYTES,
+			 CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, s, &s->pidfd);
 	if (s->pid < 0)
 		s->error = -errno;
-	_exit(0);
+	syscall(SYS_exit_group, 0);
+	return 0;
 }
 
 static int spawn(struct spawn *s)
 {
 	char *stacks = mmap(NULL, 2 * STACK_BYTES, PROT_READ | PROT_WRITE,
 			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
-	sigset_t all;
+	sigset_t all, ours;
 
 	if (stacks == MAP_FAILED)
 		return -errno;
 	s->stack = stacks + STACK_BYTES;
 	sigfillset(&all);
-	pthread_sigmask(SIG_BLOCK, &all, &s->mask);
-	sigset_t ours = s->mask;
-	sigemptyset(&s->mask);
+	pthread_sigmask(SIG_BLOCK, &all, &ours);
 	/* CLONE_FILES: the pidfd that the helper gets is in our table. */
-	pid_t helper = clone(help, stacks + STACK_BYTES,
-			     CLONE_VM | CLONE_VFORK | CLONE_FILES, s);
+	pid_t helper = __clone(help, stacks + STACK_BYTES,
+			       CLONE_VM | CLONE_VFORK | CLONE_FILES, s);
 	int rc = helper < 0 ? -errno : 0;
 	if (!rc)
 		waitpid(helper, NULL, __WCLONE);
