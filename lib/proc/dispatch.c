@@ -112,20 +112,10 @@ static void place(struct wf_hand *h, struct weft_job *job)
 
 /* ---- which desk ------------------------------------------------------------------------- */
 
-/* Whether a worker is to be replaced before it does more. */
-static bool worn(const struct wf_hand *h)
-{
-	const struct weft_job_pool_options *o = &h->pool->opt;
-	uint32_t kib = wf_atomic_load_relaxed(&h->desk->rss_kib); /* DK5 relaxed */
-
-	return (o->recycle_jobs && h->served + wf_hand_load(h) >= o->recycle_jobs) ||
-	       (o->recycle_bytes && (uint64_t)kib * 1024 > o->recycle_bytes);
-}
-
 static bool has_room(const struct wf_hand *h)
 {
 	return h->state == WF_HAND_UP && !h->leaving && h->n_free &&
-	       wf_hand_load(h) < h->pool->opt.ahead && !worn(h);
+	       wf_hand_load(h) < h->pool->opt.ahead && !wf_hand_worn(h);
 }
 
 static struct wf_hand *pick(struct weft_job_pool *p, uint64_t key)
@@ -144,13 +134,13 @@ static struct wf_hand *pick(struct weft_job_pool *p, uint64_t key)
 	return best;
 }
 
-/* A worker that has done enough, or does not have the key that is needed, makes room. */
-static void release_one(struct weft_job_pool *p, const struct weft_job *waits)
+/* An idle worker that serves another key makes room for one that can serve this. */
+static void make_room(struct weft_job_pool *p, uint64_t key)
 {
 	for (uint32_t i = 0; i < p->opt.max_workers; i++) {
 		struct wf_hand *h = &p->hand[i];
 		if (h->state != WF_HAND_UP || h->leaving || wf_hand_load(h) ||
-		    !(worn(h) || (waits && h->keyed && h->key != waits->key)))
+		    !h->keyed || h->key == key)
 			continue;
 		p->stats.recycled++;
 		wf_hand_let_go(h);
@@ -249,8 +239,8 @@ void wf_dispatch(struct weft_job_pool *p)
 		place(h, job);
 	}
 	bool full = p->n_hands >= p->opt.max_workers;
-	if (full || !p->queue)
-		release_one(p, p->queue);
+	if (p->queue && full)
+		make_room(p, p->queue->key);
 	if (p->queue && (!full || p->broken))
 		wf_keeper_ring(p);
 	if (p->queue)

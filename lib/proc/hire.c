@@ -116,6 +116,15 @@ void wf_hand_let_go(struct wf_hand *h)
 	wf_hand_ring(h);
 }
 
+bool wf_hand_worn(const struct wf_hand *h)
+{
+	const struct weft_job_pool_options *o = &h->pool->opt;
+	uint32_t kib = wf_atomic_load_relaxed(&h->desk->rss_kib); /* DK5 relaxed */
+
+	return (o->recycle_jobs && h->served + wf_hand_load(h) >= o->recycle_jobs) ||
+	       (o->recycle_bytes && (uint64_t)kib * 1024 > o->recycle_bytes);
+}
+
 void wf_hand_kill(struct wf_hand *h, uint32_t why)
 {
 	const struct wf_wire_msg msg = {.op = WF_WIRE_KILL, .worker = h->index};

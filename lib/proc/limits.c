@@ -27,7 +27,7 @@ static uint64_t address_space(void)
 
 static int limit_memory(uint64_t bytes)
 {
-	uint64_t now = address_space();
+	uint64_t now = bytes ? address_space() : 0;
 
 	if (!bytes)
 		return 0;

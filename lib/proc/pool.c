@@ -139,7 +139,7 @@ static int check(const struct weft_job_pool_options *o)
 	    o->ahead > WF_DESK_SLOTS || o->max_in > most || o->max_out > most ||
 	    (o->read_dirs && o->profile != WEFT_JOB_READ))
 		return -EINVAL;
-	return o->cgroup ? -ENOSYS : 0;
+	return 0;
 }
 
 static int set_up(struct weft_job_pool *p)

@@ -133,7 +133,9 @@ bool wf_hand_read_output(
 	struct wf_hand *h);            /* what it wrote to stderr; false: that was all */
 void wf_hand_bury(struct wf_hand *h);  /* it is dead and its jobs were seen to */
 void wf_hand_close(struct wf_hand *h); /* its mapping */
-void wf_hand_ring(struct wf_hand *h);  /* wake it if it sleeps */
+/* Whether it is to be replaced before it does more than what is at its desk. */
+bool wf_hand_worn(const struct wf_hand *h);
+void wf_hand_ring(struct wf_hand *h); /* wake it if it sleeps */
 static inline uint32_t wf_hand_load(const struct wf_hand *h)
 {
 	return h->tail - h->first + h->claimed - h->skipped;

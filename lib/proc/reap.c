@@ -59,9 +59,13 @@ static void free_slot(struct wf_hand *h, uint32_t slot)
 {
 	h->job[slot] = NULL;
 	h->free[h->n_free++] = slot;
-	h->served++;
-	if (!wf_hand_load(h))
-		h->idle_since = wf_clock_ns();
+	if (wf_hand_load(h))
+		return;
+	h->idle_since = wf_clock_ns();
+	if (!h->leaving && wf_hand_worn(h)) {
+		h->pool->stats.recycled++;
+		wf_hand_let_go(h);
+	}
 }
 
 /* Those who sleep on a slot. */
@@ -111,6 +115,7 @@ static void take(struct wf_hand *h, struct weft_job *job)
 		tell_error(job, &why);
 	}
 	p->barren = 0;
+	h->served++;
 	if (job->watched)
 		wake(h, job->slot);
 	free_slot(h, job->slot);

@@ -20,6 +20,7 @@
 
 static struct wf_report *report;
 static const struct wf_wire_setup *setup;
+static char program[256]; /* its path, for addr2line; argv[0] is ours */
 static char stack[64 * 1024] __attribute__((aligned(64)));
 
 struct registers {
@@ -55,7 +56,9 @@ static size_t name_frame(char *text, size_t room, uintptr_t pc)
 		n = snprintf(text, room, "%s+%#lx\n", info.dli_sname,
 			     (unsigned long)(pc - (uintptr_t)info.dli_saddr));
 	else
-		n = snprintf(text, room, "%s+%#lx\n", info.dli_fname,
+		n = snprintf(text, room, "%s+%#lx\n",
+			     strcmp(info.dli_fname, WF_ZYGOTE_NAME) ? info.dli_fname
+								    : program,
 			     (unsigned long)(pc - (uintptr_t)info.dli_fbase));
 	return n < 0 || (size_t)n >= room ? 0 : (size_t)n;
 }
@@ -127,6 +130,8 @@ void wf_report_prepare(void)
 	void *frame[1];
 
 	backtrace(frame, 1); /* loads what it needs now */
+	if (readlink("/proc/self/exe", program, sizeof(program) - 1) < 0)
+		strcpy(program, "?");
 }
 
 void wf_report_install(struct wf_report *where, const struct wf_wire_setup *s)

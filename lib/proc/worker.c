@@ -221,12 +221,10 @@ static int keep_descriptors(const int fds[WF_FORK_FDS], int landlock)
 	return close_range(after, ~0u, 0) ? -errno : 0;
 }
 
-static void reset_signals(void)
+static void unblock_signals(void)
 {
 	sigset_t none;
 
-	for (int sig = 1; sig < 32; sig++)
-		signal(sig, SIG_DFL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
@@ -249,7 +247,7 @@ static void prepare(struct worker *w, const int fds[WF_FORK_FDS])
 	die_with_zygote(w->z);
 	prctl(PR_SET_NAME, "weft-job");
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
-	reset_signals();
+	unblock_signals();
 	w->desk = mmap(NULL, wf_desk_bytes(&setup->shape), PROT_READ | PROT_WRITE,
 		       MAP_SHARED, fds[WF_FORK_DESK], 0);
 	if (w->desk == MAP_FAILED)

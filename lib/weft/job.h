@@ -83,6 +83,7 @@ struct weft_job_entry {
 	void *(*start)(void);
 };
 
+/* Pasting, for the macros below. */
 #define WEFT_JOB_CAT_(a, b) a##b
 #define WEFT_JOB_CAT(a, b)  WEFT_JOB_CAT_(a, b)
 #define WEFT_JOB_ROW_(...)                                                               \
@@ -135,17 +136,21 @@ enum weft_job_profile {
 	WEFT_JOB_PURE
 };
 
+/*
+ * FRESH   a new worker for each job, forked ahead: for code that is not trusted. The result is
+ *         read after the worker has ended
+ * LOOSE   go on without what the kernel lacks
+ * SPACES  workers have user, network, IPC, host name and mount namespaces of their own, and each
+ *         is the first process of a PID namespace. Counts as a part above
+ * BATCH   workers run as SCHED_BATCH, or as
+ * IDLE    SCHED_IDLE: only where nobody else wants the CPU
+ */
 enum {
-	WEFT_JOB_FRESH =
-		1 << 0, /* a new worker for each job, forked ahead: for code that is not
-				    trusted. The result is read after the worker has ended */
-	WEFT_JOB_LOOSE = 1 << 1, /* go on without what the kernel lacks */
-	WEFT_JOB_SPACES =
-		1 << 2, /* workers have user, network, IPC and mount namespaces of their
-				     own, each one a PID namespace; counts as a part above */
-	WEFT_JOB_BATCH = 1 << 3, /* workers run as SCHED_BATCH */
-	WEFT_JOB_IDLE =
-		1 << 4 /* or as SCHED_IDLE: only where nobody else wants the CPU */
+	WEFT_JOB_FRESH = 1 << 0,
+	WEFT_JOB_LOOSE = 1 << 1,
+	WEFT_JOB_SPACES = 1 << 2,
+	WEFT_JOB_BATCH = 1 << 3,
+	WEFT_JOB_IDLE = 1 << 4
 };
 
 struct weft_job_pool_options {
@@ -153,33 +158,35 @@ struct weft_job_pool_options {
 	const char *exe;      /* the program with the jobs; NULL: this one */
 	unsigned min_workers; /* as many are there from the start; 0: 1 */
 	unsigned max_workers; /* 0: one for each allowed CPU, at least min_workers */
-	unsigned
-		queue; /* jobs that may wait for a worker: then -EAGAIN; 0: 1024. Priorities and
-			   keys are heeded in the queue */
-	unsigned
-		ahead; /* jobs that a worker may be given before it needs them, its present one
-			   included; 0: 16, at most 64; with FRESH 1 */
-	size_t max_in,
-		max_out; /* bytes; else -EMSGSIZE; 0: 64 KiB. It is address space and, once
-				   touched, memory: `ahead` times for each worker */
+
+	/* Jobs that may wait for a worker, by urgency and key; then -EAGAIN. 0: 1024 */
+	unsigned queue;
+
+	/* Jobs that a worker may be given before it needs them, its present one included.
+	 * 0: 16; at most 64; with FRESH 1 */
+	unsigned ahead;
+
+	/* Bytes of one job, else -EMSGSIZE. 0: 64 KiB. Costs address space and, once touched,
+	 * memory: `ahead` times for each worker */
+	size_t max_in, max_out;
+
 	uint32_t profile;             /* enum weft_job_profile */
 	uint32_t flags;               /* WEFT_JOB_* */
 	const char *const *read_dirs; /* NULL-terminated; READ */
-	uint64_t
-		memory_bytes; /* a worker may have so much more than it starts with; 0: no limit */
-	const char *
-		cgroup; /* a directory of cgroup v2 delegated to us, with the memory controller:
-			       memory_bytes is then memory.max of a group for each worker; NULL:
-			       RLIMIT_AS */
-	uint64_t cpu_ms;        /* CPU time of one job; 0: no limit */
-	weft_time job_ns;       /* time from submit to end of one job; 0: no limit */
+
+	/* A worker may map so much more than it starts with, by RLIMIT_AS. 0: no limit */
+	uint64_t memory_bytes;
+	uint64_t cpu_ms;  /* CPU time of one job; 0: no limit */
+	weft_time job_ns; /* time from submit to end of one job; 0: no limit */
+
 	uint32_t recycle_jobs;  /* a worker is replaced after so many jobs; 0: never */
-	uint64_t recycle_bytes; /* or when its resident memory is larger; 0: never */
-	weft_time idle_ns; /* workers above min_workers end after so long idle; 0: 10 s */
-	weft_time start_ns; /* how long the zygote may take to start; 0: 10 s */
-	int nice;           /* added to ours */
-	const char *cpus;   /* "0-3,8": the workers' CPUs; NULL: ours */
-	int node;           /* 1 + NUMA node for CPUs and memory; 0: any */
+	uint64_t recycle_bytes; /* or when its resident memory was larger; 0: never */
+	weft_time idle_ns;      /* workers above min_workers end after so long; 0: 10 s */
+	weft_time start_ns;     /* how long the zygote may take to start; 0: 10 s */
+
+	int nice;         /* added to ours */
+	const char *cpus; /* "0-3,8": the workers' CPUs; NULL: ours */
+	int node;         /* 1 + NUMA node for CPUs and memory; 0: any */
 };
 
 struct weft_job_pool;

@@ -4,99 +4,14 @@
  * program that is its own zygote: tests/lib/job_self.c.)
  */
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "../check.h"
-#include "sched/co/fiber.h"
-#include "weft/job.h"
-
-/* They map terabytes, hold signals back, and look around in /proc when one strikes. */
-#if defined(WF_ASAN) || defined(WF_TSAN)
-enum { SANITIZED = 1 };
-#else
-enum { SANITIZED = 0 };
-#endif
-
-static struct weft_job_pool *pool;
-
-static struct weft_job_pool_options options(void)
-{
-	return (struct weft_job_pool_options){
-		.size = sizeof(struct weft_job_pool_options),
-		.exe = JOB_WORKER,
-		.max_workers = 2,
-		.start_ns = 60 * WEFT_SEC};
-}
-
-static void open_pool(const struct weft_job_pool_options *o)
-{
-	int rc = weft_job_pool_open(o, &pool);
-
-	cr_assert_eq(rc, 0, "%d: %s", rc, weft_job_pool_error());
-}
-
-static void open_plain(void)
-{
-	struct weft_job_pool_options o = options();
-
-	open_pool(&o);
-}
-
-/* Opens it, or skips the test where the machine lacks what it needs. */
-static void open_or_skip(const struct weft_job_pool_options *o)
-{
-	int rc = weft_job_pool_open(o, &pool);
-
-	if (rc == -ENOSYS || rc == -EPERM || rc == -ENOSPC)
-		cr_skip_test("the kernel lacks a part: %s", weft_job_pool_error());
-	cr_assert_eq(rc, 0, "%d: %s", rc, weft_job_pool_error());
-}
-
-static void close_pool(void)
-{
-	weft_job_pool_close(pool, WEFT_NEVER);
-	pool = NULL;
-}
-
-static ssize_t call(const char *name, struct weft_job_error *e)
-{
-	const struct weft_job_attr a = {.size = sizeof(a), .error = e};
-	char out[64];
-
-	return weft_job_call(pool, name, "in", 2, out, sizeof(out), &a);
-}
-
-static int call_int(const char *name)
-{
-	int n = -1;
-	ssize_t rc = weft_job_call(pool, name, NULL, 0, &n, sizeof(n), NULL);
-
-	cr_assert_eq(rc, (ssize_t)sizeof(n), "%s: %zd", name, rc);
-	return n;
-}
-
-static struct weft_job_stats stats(void)
-{
-	struct weft_job_stats s = {.size = sizeof(s)};
-
-	cr_assert_eq(weft_job_stats(pool, &s), 0);
-	return s;
-}
-
-/* What must come true, without a clock that fails it. */
-#define SOON(cond)                                                                       \
-	do                                                                               \
-		usleep(1000);                                                            \
-	while (!(cond))
-
-static bool gone(int pid)
-{
-	return kill(pid, 0) < 0 && errno == ESRCH;
-}
+#include "job_pool.h"
 
 /* ---- calls ------------------------------------------------------------------------------ */
 
@@ -358,7 +273,7 @@ Test(job, a_stopped_caller_takes_its_job_along, .timeout = 60)
 	open_plain();
 	RUN_ON(1, cancels);
 	SOON(stats().running == 0);
-	cr_assert_eq(stats().killed, 2u);
+	cr_assert_eq(stats().failed, 2u);
 	close_pool();
 }
 
@@ -408,206 +323,136 @@ Test(job, cpu_time_is_bounded, .timeout = 60)
 	close_pool();
 }
 
-/* ---- those who attack ------------------------------------------------------------------- */
+/* ---- workers and the queue --------------------------------------------------------------- */
 
-Test(job, the_shared_memory_is_not_trusted, .timeout = 60)
+Test(job, workers_are_replaced_when_worn, .timeout = 60)
 {
 	struct weft_job_pool_options o = options();
-	struct weft_job_error e = {.size = sizeof(e)};
-	struct weft_job *job[20];
-	ssize_t n;
 
 	o.max_workers = 1;
+	o.recycle_jobs = 3;
 	open_pool(&o);
-	cr_assert_eq(call("lies", &e), -EPROTO);
-	cr_assert_eq(e.fault, (uint32_t)WEFT_JOB_CORRUPT);
-	for (int i = 0; i < 20; i++)
-		cr_assert_eq(weft_job_submit(pool, i ? "nothing" : "scribble", NULL, 0,
-					     NULL, 0, NULL, &job[i]),
-			     0);
-	for (int i = 0; i < 20; i++)
-		cr_assert_eq(weft_job_wait(job[i], &n), 0);
-	cr_assert_eq(call("nothing", &e), 0);
-	cr_assert_eq(call("state", &e), 4);
+	for (int i = 0; i < 9; i++)
+		cr_assert_eq(call_int("count"), i % 3 + 1);
+	SOON(stats().recycled == 3);
 	close_pool();
-}
-
-Test(job, an_untrusted_result_is_final, .timeout = 60)
-{
-	struct weft_job_pool_options o = options();
-	char out[1];
-
-	o.flags = WEFT_JOB_FRESH;
+	o.recycle_jobs = 0;
+	o.recycle_bytes = 1; /* any is larger */
 	open_pool(&o);
-	for (int i = 0; i < 20; i++) {
-		ssize_t n = weft_job_call(pool, "rewrite", NULL, 0, out, 1, NULL);
-		cr_assert_eq(n, -EBUSY, "%zd", n); /* its second process was noticed */
-		char before = out[0];
-		usleep(1000);
-		cr_assert_eq(out[0], before);
-	}
-	close_pool();
-}
-
-Test(job, untrusted_jobs_have_a_worker_each, .timeout = 60)
-{
-	struct weft_job_pool_options o = options();
-
-	o.flags = WEFT_JOB_FRESH;
-	open_pool(&o);
-	for (int i = 0; i < 20; i++)
-		cr_assert_eq(call_int("count"), 1);
-	cr_assert_eq(call("corrupt_state", NULL), 0);
+	cr_assert_eq(call_int("count"), 1);
 	cr_assert_eq(call_int("count"), 1);
 	close_pool();
 }
 
-static int count_with_key(uint64_t key)
-{
-	const struct weft_job_attr a = {.size = sizeof(a), .key = key};
-	int n = -1;
-
-	cr_assert_eq(weft_job_call(pool, "count", NULL, 0, &n, sizeof(n), &a), 4);
-	return n;
-}
-
-Test(job, a_worker_never_serves_two_keys, .timeout = 60)
+Test(job, a_full_queue_says_so, .timeout = 60)
 {
 	struct weft_job_pool_options o = options();
+	struct weft_job *job[4], *more;
+	ssize_t n;
 
 	o.max_workers = 1;
+	o.ahead = 1;
+	o.queue = 3;
 	open_pool(&o);
-	cr_assert_eq(count_with_key(7), 1);
-	cr_assert_eq(count_with_key(7), 2);
-	cr_assert_eq(count_with_key(8), 1);
-	cr_assert_eq(count_with_key(7), 1);
-	cr_assert_eq(stats().recycled, 2u);
-	close_pool();
-}
-
-/* ---- sandboxes -------------------------------------------------------------------------- */
-
-static ssize_t call_with(const char *name, const char *text)
-{
-	char out[64];
-
-	return weft_job_call(pool, name, text, strlen(text), out, sizeof(out), NULL);
-}
-
-Test(job, descriptors_and_secrets_stay_here, .timeout = 60)
-{
-	struct weft_job_pool_options o = options();
-
-	setenv("JOB_TEST_SECRET", "x", 1);
-	cr_assert_geq(dup2(1, 100), 0); /* not close-on-exec */
-	open_plain();
-	cr_assert_leq(call_int("descriptors"), 3);
-	cr_assert_eq(call_with("getenv", "JOB_TEST_SECRET"), 1);
-	close_pool();
-	o.profile = WEFT_JOB_NO_NET;
-	open_or_skip(&o);
-	cr_assert_leq(call_int("descriptors"), 3);
-	cr_assert_eq(call_with("getenv", "JOB_TEST_SECRET"), 0);
-	cr_assert_eq(call_with("getenv", "PATH"), 1);
-	close_pool();
-}
-
-Test(job, pure_jobs_compute_and_nothing_else, .timeout = 60)
-{
-	struct weft_job_pool_options o = options();
-	struct weft_job_error e = {.size = sizeof(e)};
-
-	o.profile = WEFT_JOB_PURE;
-	open_or_skip(&o);
-	cr_assert_eq(call("echo", &e), 2);
-	cr_assert_eq(call("open", &e), -EACCES);
-	cr_assert_eq(e.fault, (uint32_t)WEFT_JOB_SYSCALL);
-	cr_assert(strstr(e.trace, "open"), "%s", e.trace);
-	cr_assert_eq(call("socket", &e), -EACCES);
-	cr_assert_eq(call("leave_child", &e), -EACCES);
-	cr_assert_eq(call("kill", &e), -EACCES);
-	cr_assert_eq(call("abort", &e), -ECHILD);
-	cr_assert_eq(e.signal, SIGABRT);
-	if (!SANITIZED) {
-		cr_assert_eq(call("segv", &e), -ECHILD);
-		cr_assert_eq(e.address, 0x1234u);
+	for (int i = 0; i < 4; i++) /* one is being done, three wait */
+		cr_assert_eq(
+			weft_job_submit(pool, "spin", NULL, 0, NULL, 0, NULL, &job[i]),
+			0);
+	cr_assert_eq(stats().queued, 3u);
+	cr_assert_eq(weft_job_submit(pool, "nothing", NULL, 0, NULL, 0, NULL, &more),
+		     -EAGAIN);
+	for (int i = 3; i >= 0; i--) {
+		weft_job_cancel(job[i]);
+		cr_assert_eq(weft_job_wait(job[i], &n), 0);
+		cr_assert_eq(n, -ECANCELED);
 	}
-	cr_assert_eq(call("echo", &e), 2);
-	close_pool();
-}
-
-Test(job, read_jobs_see_their_directories_only, .timeout = 60)
-{
-	struct weft_job_pool_options o = options();
-	const char *const dirs[] = {"/usr", NULL};
-
-	o.profile = WEFT_JOB_READ;
-	o.read_dirs = dirs;
-	open_or_skip(&o);
-	cr_assert_gt(call_with("open", "/usr/lib/os-release"), 0);
-	cr_assert_eq(call_with("open", "/etc/passwd"), -EACCES);
-	cr_assert_eq(call_with("write", "/usr/job_test_was_here"), -EACCES);
-	cr_assert_eq(call_with("socket", ""), -EPERM);
-	close_pool();
-}
-
-Test(job, without_net_files_can_be_read, .timeout = 60)
-{
-	struct weft_job_pool_options o = options();
-	int me = getpid(), out;
-
-	o.profile = WEFT_JOB_NO_NET;
-	open_or_skip(&o);
-	cr_assert_gt(call_with("open", "/usr/lib/os-release"), 0);
-	cr_assert_eq(call_with("socket", ""), -EPERM);
-	cr_assert_eq(weft_job_call(pool, "kill", &me, sizeof(me), &out, 4, NULL), -EPERM);
-	cr_assert_eq(call("abort", NULL), -ECHILD);
-	close_pool();
-}
-
-Test(job, spaces_hide_other_processes, .timeout = 60)
-{
-	struct weft_job_pool_options o = options();
-	struct weft_job_error e = {.size = sizeof(e)};
-
-	o.flags = WEFT_JOB_SPACES;
-	open_or_skip(&o);
-	cr_assert_eq(call_int("pid"), 1);
-	cr_assert_eq(call("segv", &e), -ECHILD);
-	cr_assert_eq(e.signal, SIGSEGV);
-	cr_assert_eq(call("exit", &e), -ECHILD);
-	cr_assert_eq(e.code, 7);
-	cr_assert_eq(call("leave_child", &e), -EBUSY);
-	cr_assert_eq(call("nothing", &e), 0);
-	close_pool();
-}
-
-Test(job, a_missing_part_closes_the_shop, .timeout = 60)
-{
-	static const char *const part[] = {"SECCOMP", "LANDLOCK", "NAMESPACES"};
-	struct weft_job_pool_options o = options();
-
-	o.profile = WEFT_JOB_PURE;
-	o.flags = WEFT_JOB_SPACES;
-	for (int i = 0; i < 3; i++) {
-		setenv("WEFT_DISABLE", part[i], 1);
-		cr_assert_eq(weft_job_pool_open(&o, &pool), -ENOSYS, "%s", part[i]);
-	}
-	cr_assert(strstr(weft_job_pool_error(), "namespaces"));
-	o.flags |= WEFT_JOB_LOOSE;
-	open_pool(&o);
 	cr_assert_eq(call("nothing", NULL), 0);
 	close_pool();
 }
 
-Test(job, without_pidfds_the_zygote_kills, .timeout = 60)
+Test(job, urgent_ones_go_first, .timeout = 60)
 {
-	struct weft_job_attr a = {.size = sizeof(a)};
+	struct weft_job_pool_options o = options();
+	const struct weft_job_attr urgent = {.size = sizeof(urgent), .urgent = 1};
+	struct weft_job *first, *job[4];
+	const int turn[] = {3, 4, 1, 2};
+	int ms = 20, got[4];
+	ssize_t n;
 
-	setenv("WEFT_DISABLE", "PIDFD", 1);
-	open_plain();
-	a.deadline = weft_now() + 30 * WEFT_MS;
-	cr_assert_eq(weft_job_call(pool, "spin", NULL, 0, NULL, 0, &a), -ETIMEDOUT);
+	o.max_workers = 1;
+	o.ahead = 1;
+	open_pool(&o);
+	cr_assert_eq(weft_job_submit(pool, "nap", &ms, sizeof(ms), &ms, sizeof(ms), NULL,
+				     &first),
+		     0);
+	for (int i = 0; i < 4; i++)
+		cr_assert_eq(weft_job_submit(pool, "count", NULL, 0, &got[i], sizeof(int),
+					     i < 2 ? NULL : &urgent, &job[i]),
+			     0);
+	for (int i = 0; i < 4; i++) {
+		cr_assert_eq(weft_job_wait(job[i], &n), 0);
+		cr_assert_eq(got[i], turn[i]);
+	}
+	cr_assert_eq(weft_job_wait(first, &n), 0);
+	close_pool();
+}
+
+Test(job, the_pool_grows_and_shrinks, .timeout = 60)
+{
+	struct weft_job_pool_options o = options();
+	struct weft_job *job[3];
+	int ms = 50, out;
+
+	o.max_workers = 3;
+	o.idle_ns = 20 * WEFT_MS;
+	open_pool(&o);
+	cr_assert_eq(stats().workers, 1u);
+	for (int i = 0; i < 3; i++)
+		cr_assert_eq(weft_job_submit(pool, "nap", &ms, sizeof(ms), &out, 4, NULL,
+					     &job[i]),
+			     0);
+	SOON(stats().workers == 3);
+	for (int i = 0; i < 3; i++)
+		cr_assert_eq(weft_job_wait(job[i], NULL), 0);
+	SOON(stats().workers == 1);
 	cr_assert_eq(call("nothing", NULL), 0);
 	close_pool();
+}
+
+Test(job, closing_kills_what_takes_too_long, .timeout = 60)
+{
+	struct weft_job *quick, *endless;
+	struct weft_job_pool_options o = options();
+	int ms = 20, out;
+	ssize_t n;
+
+	o.min_workers = 2;
+	open_pool(&o);
+	cr_assert_eq(weft_job_submit(pool, "nap", &ms, sizeof(ms), &out, 4, NULL, &quick),
+		     0);
+	cr_assert_eq(weft_job_submit(pool, "spin", NULL, 0, NULL, 0, NULL, &endless), 0);
+	weft_job_pool_close(pool, weft_now() + WEFT_SEC);
+	cr_assert_eq(weft_job_wait(quick, &n), 0);
+	cr_assert_eq(n, 4);
+	cr_assert_eq(weft_job_wait(endless, &n), 0);
+	cr_assert_eq(n, -ECANCELED);
+}
+
+Test(job, workers_run_where_they_are_told_to, .timeout = 60)
+{
+	struct weft_job_pool_options o = options();
+	int got[3];
+
+	o.cpus = "0";
+	o.nice = 3;
+	o.flags = WEFT_JOB_BATCH;
+	open_or_skip(&o);
+	cr_assert_eq(weft_job_call(pool, "place", NULL, 0, got, sizeof(got), NULL),
+		     (ssize_t)sizeof(got));
+	cr_assert_eq(got[0], 1); /* CPU */
+	cr_assert_eq(got[1], getpriority(PRIO_PROCESS, 0) + 3);
+	cr_assert_eq(got[2], SCHED_BATCH);
+	close_pool();
+	o.cpus = "zero";
+	cr_assert_eq(weft_job_pool_open(&o, &pool), -EINVAL);
 }

@@ -2,14 +2,13 @@
 /* The jobs of job_test.c, good and bad, as a program of their own. */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/futex.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -301,6 +300,21 @@ static ssize_t variable(const struct weft_job_args *a)
 	return getenv(name) ? 1 : 0;
 }
 WEFT_JOB("getenv", variable)
+
+/* How many CPUs it may use if CPU 0 is among them; its nice value; its policy. */
+static ssize_t place(const struct weft_job_args *a)
+{
+	cpu_set_t set;
+	int got[3];
+
+	sched_getaffinity(0, sizeof(set), &set);
+	got[0] = CPU_ISSET(0, &set) ? CPU_COUNT(&set) : 0;
+	got[1] = getpriority(PRIO_PROCESS, 0);
+	got[2] = sched_getscheduler(0);
+	memcpy(a->out, got, sizeof(got));
+	return sizeof(got);
+}
+WEFT_JOB("place", place)
 
 /* The highest descriptor that is open. */
 static ssize_t descriptors(const struct weft_job_args *a)
