@@ -4,10 +4,12 @@
  * program that is its own zygote: tests/lib/job_self.c.)
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -455,4 +457,83 @@ Test(job, workers_run_where_they_are_told_to, .timeout = 60)
 	close_pool();
 	o.cpus = "zero";
 	cr_assert_eq(weft_job_pool_open(&o, &pool), -EINVAL);
+}
+
+/* ---- when the system has no more -------------------------------------------------------- */
+
+static int open_descriptors(void)
+{
+	int n = 0;
+
+	for (int fd = 0; fd < 512; fd++)
+		n += fcntl(fd, F_GETFD) >= 0;
+	return n;
+}
+
+/* With room for ever more descriptors, until it goes well: at each step it fails cleanly. */
+Test(job, running_out_of_descriptors, .timeout = 60)
+{
+	struct weft_job_pool_options o = options();
+	int before = open_descriptors(), rc = -1;
+	struct rlimit all;
+
+	getrlimit(RLIMIT_NOFILE, &all);
+	for (int more = 0; rc && more < 64; more++) {
+		const struct rlimit few = {(rlim_t)(before + more), all.rlim_max};
+		setrlimit(RLIMIT_NOFILE, &few);
+		rc = weft_job_pool_open(&o, &pool);
+		setrlimit(RLIMIT_NOFILE, &all);
+		cr_assert(!rc || rc == -EMFILE || rc == -EIO, "%d more: %d", more, rc);
+		cr_assert(rc == 0 || open_descriptors() == before, "%d more", more);
+	}
+	cr_assert_eq(rc, 0);
+	cr_assert_eq(call("nothing", NULL), 0);
+	close_pool();
+	cr_assert_eq(open_descriptors(), before);
+}
+
+static bool put(const char *dir, const char *file, int number)
+{
+	char path[256];
+
+	snprintf(path, sizeof(path), "%s/%s", dir, file);
+	FILE *f = fopen(path, "we");
+	bool good = f && fprintf(f, "%d", number) > 0;
+	return (f ? !fclose(f) : false) && good;
+}
+
+/* A cgroup in which the zygote is alone and may not fork. */
+static bool forbid_forking(char *dir, size_t size)
+{
+	static const char *const root[] = {"/sys/fs/cgroup/pids", "/sys/fs/cgroup"};
+
+	for (int i = 0; i < 2; i++) {
+		snprintf(dir, size, "%s/weft_job_test.%d", root[i], getpid());
+		if (mkdir(dir, 0700))
+			continue;
+		if (put(dir, "pids.max", 1) &&
+		    put(dir, "cgroup.procs", weft_job_worker_pid(pool, -1)))
+			return true;
+		rmdir(dir);
+	}
+	return false;
+}
+
+Test(job, forking_fails, .timeout = 60)
+{
+	struct weft_job_error e = {.size = sizeof(e)};
+	char dir[128];
+
+	open_plain();
+	if (!forbid_forking(dir, sizeof(dir))) {
+		close_pool();
+		cr_skip_test("no cgroup with the pids controller can be made here");
+	}
+	cr_assert_eq(call("exit", &e), -ECHILD);
+	cr_assert_eq(call("nothing", &e), -EIO);
+	cr_assert_eq(e.fault, (uint32_t)WEFT_JOB_LOST);
+	cr_assert(put(dir, "pids.max", 100));
+	SOON(call("nothing", NULL) == 0);
+	close_pool();
+	SOON(!rmdir(dir));
 }
