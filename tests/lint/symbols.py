@@ -28,10 +28,13 @@ if len(sys.argv) != 2:
 build = sys.argv[1]
 report = Report('symbols')
 
-shared = sorted(glob.glob(f'{build}/**/libweft.so.*[0-9]', recursive=True))
+# libweft and the smaller ones beside it.
+shared = sorted(glob.glob(f'{build}/**/libweft*.so.*[0-9]', recursive=True))
 if shared:
     exported, problems = set(), []
-    for row in nm('-D', '--defined-only', '--with-symbol-versions', shared[0]).splitlines():
+    rows = [row for so in shared for row in
+            nm('-D', '--defined-only', '--with-symbol-versions', so).splitlines()]
+    for row in rows:
         kind, name = row.split()[1:3]
         base, _, version = name.partition('@@')
         if kind == 'A':
@@ -50,10 +53,10 @@ if shared:
 else:
     report.case('shared library', [(build, 1, 'no libweft.so.* here')])
 
-static = sorted(glob.glob(f'{build}/**/libweft.a', recursive=True))
+static = sorted(glob.glob(f'{build}/**/libweft*.a', recursive=True))
 if static:
     names = set()
-    for row in nm('-g', '--defined-only', static[0]).splitlines():
+    for row in [row for a in static for row in nm('-g', '--defined-only', a).splitlines()]:
         if len(row.split()) == 3:
             names.add(row.split()[2])
     report.case('static library', [(static[0], 1, f'global {n}') for n in sorted(names)

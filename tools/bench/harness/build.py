@@ -53,6 +53,9 @@ PROGRAMS = {
     "guard_touch": ("c", "peers/guard_touch.c", [], []),
     "timer_epoll": ("c", "peers/timer_epoll.c", [], []),
     "weft_echo": ("weft", "weft_echo.c", [], []),
+    "weft_job": ("weft-proc", "weft_job.c", [], []),
+    "job_processes": ("c", "peers/job_processes.c", [], []),
+    "job_executor": ("python", "peers/job_executor.py", ["python3"], []),
     "switch_fcontext": ("c", "peers/switch_fcontext.c", ["libboost-context-dev"],
                         ["-l:libboost_context.a"]),
     "switch_ucontext": ("c", "peers/switch_ucontext.c", [], []),
@@ -133,9 +136,9 @@ def weft():
     return archives[0]
 
 
-def weft_libs():
+def weft_libs(*more):
     flags = []
-    for lib in ("liburing", "numa", "hwloc"):
+    for lib in ("liburing", "numa", "hwloc", *more):
         r = subprocess.run(["pkg-config", "--libs", lib], capture_output=True, text=True)
         flags += r.stdout.split()
     return flags + ["-pthread", "-lm"]
@@ -200,6 +203,15 @@ def program(name):
         inputs += [archive]
         cmd = ["gcc", *CFLAGS, "-I" + str(ROOT / "lib"), "-I" + str(ROOT),
                "-o", str(target), str(src), str(archive), *weft_libs()]
+    elif language == "weft-proc":  # the job pool is a library of its own
+        package("libseccomp-dev")
+        archive = weft()
+        jobs = archive.parent / "proc" / "libweft-proc.a"
+        inputs += [archive, jobs]
+        cmd = ["gcc", *CFLAGS, "-I" + str(ROOT / "lib"), "-o", str(target), str(src), str(jobs),
+               str(archive), *weft_libs("libseccomp")]
+    elif language == "python":
+        return str(src)
     else:
         cmd = ["cargo", str(src)]
     if not is_fresh(target, cmd, inputs):

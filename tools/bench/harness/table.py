@@ -149,6 +149,33 @@ BENCHES = [
             System("weft", "weft_wake", 50_000, ["burst"]),
         ]),
     ], all_cores=True),
+    Cases("job", "an isolated job: round trips, jobs at once, starting a pool", [
+        *[(f"{size} in and out", 5, [
+            System("weft", "weft_job", n, ["thread", str(count)]),
+            System("weft, a coroutine", "weft_job", n, ["coroutine", str(count)]),
+            System("weft, sandboxed", "weft_job", n, ["thread", str(count), "pure"]),
+            System("weft, a fresh process", "weft_job", n // 20 + 100,
+                   ["thread", str(count), "fresh"]),
+            *([System("futex", "job_processes", n, ["futex"]),
+               System("pipe", "job_processes", n, ["pipe"]),
+               System("fork and wait", "job_processes", 1000, ["fork"]),
+               System("vfork and wait", "job_processes", 1000, ["vfork"]),
+               System("posix_spawn and wait", "job_processes", 500, ["spawn"])]
+              if not count else []),
+            System("CPython", "job_executor", n // 10 + 100, ["thread", str(count)]),
+        ]) for size, count, n in (("nothing", 0, 20_000), ("1 KiB", 1 << 10, 20_000),
+                                  ("64 KiB", 1 << 16, 5_000), ("1 MiB", 1 << 20, 500))],
+        ("512 at once on 2 workers", 5, [
+            System("weft", "weft_job", 200_000, ["batch", "0"]),
+            System("weft, sandboxed", "weft_job", 200_000, ["batch", "0", "pure"]),
+            System("weft, a fresh process each", "weft_job", 2_000, ["batch", "0", "fresh"]),
+            System("CPython", "job_executor", 5_000, ["batch", "0"]),
+        ]),
+        ("opening a pool of 2 workers", 5, [
+            System("weft", "weft_job", 20, ["open", "0"]),
+            System("CPython", "job_executor", 20, ["open", "0"]),
+        ]),
+    ], all_cores=True),
     Micro("idle", "what a parked runtime costs", [
         System("weft", "weft_idle", 2000),
         System("go", "micro_go", 2000, ["idle"], {"GOMAXPROCS": "2"}),

@@ -1,0 +1,422 @@
+/* SPDX-License-Identifier: MIT */
+/* Pools: opening, closing, what they count. */
+#include "pool.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "../../sched/sched.h"
+
+enum { MAX_WORKERS = 1024, GOODBYE_MS = 5000 };
+
+static _Thread_local char open_error[sizeof(((struct weft_job_pool *)0)->why)];
+
+const char *weft_job_pool_error(void)
+{
+	return open_error;
+}
+
+/* ---- options ---------------------------------------------------------------------------- */
+
+/* "0-3,8" */
+static int parse_cpus(const char *text, cpu_set_t *set)
+{
+	CPU_ZERO(set);
+	while (*text && *text != '\n') {
+		char *end;
+		unsigned long a = strtoul(text, &end, 10), b = a;
+		if (end == text)
+			return -EINVAL;
+		if (*end == '-')
+			b = strtoul(end + 1, &end, 10);
+		if (b < a || b >= CPU_SETSIZE || (*end && *end != ',' && *end != '\n'))
+			return -EINVAL;
+		for (; a <= b; a++)
+			CPU_SET(a, set);
+		text = *end == ',' ? end + 1 : end;
+	}
+	return 0;
+}
+
+static int cpus_of_node(int node, cpu_set_t *set)
+{
+	char path[64], text[4096];
+
+	snprintf(path, sizeof(path), "/sys/devices/system/node/node%d/cpulist", node);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -EINVAL;
+	ssize_t n = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	text[n > 0 ? n : 0] = '\0';
+	return parse_cpus(text, set);
+}
+
+static int place(const struct weft_job_pool_options *o, struct wf_wire_setup *s)
+{
+	int rc = 0;
+
+	if (o->node < 0 || o->node > (int)sizeof(s->nodes) * 8)
+		return -EINVAL;
+	if (o->node) {
+		unsigned n = (unsigned)o->node - 1;
+		s->nodes[n / 64] |= 1ull << n % 64;
+		rc = cpus_of_node((int)n, &s->cpus);
+	}
+	return !rc && o->cpus ? parse_cpus(o->cpus, &s->cpus) : rc;
+}
+
+static unsigned allowed_cpus(const struct wf_wire_setup *s)
+{
+	cpu_set_t set;
+
+	if (CPU_COUNT(&s->cpus))
+		return (unsigned)CPU_COUNT(&s->cpus);
+	return sched_getaffinity(0, sizeof(set), &set) ? 1 : (unsigned)CPU_COUNT(&set);
+}
+
+static uint32_t lacking(void)
+{
+	static const char *const name[] = {"SECCOMP", "LANDLOCK", "NAMESPACES", "PIDFD"};
+	const char *text = getenv("WEFT_DISABLE");
+	uint32_t bits = 0;
+
+	for (size_t i = 0; text && i < sizeof(name) / sizeof(name[0]); i++)
+		if (strstr(text, name[i]))
+			bits |= 1u << i;
+	return bits;
+}
+
+static int copy_dirs(const char *const *dirs, char *text)
+{
+	size_t used = 0;
+
+	for (; dirs && *dirs; dirs++) {
+		size_t len = strlen(*dirs) + 1;
+		if (len == 1 || used + len >= WF_DIRS_BYTES)
+			return -EINVAL;
+		memcpy(text + used, *dirs, len);
+		used += len;
+	}
+	return 0;
+}
+
+static void fill_in(struct weft_job_pool_options *o, const struct wf_wire_setup *s)
+{
+#define OR(field, value) (o->field = o->field ? o->field : (value))
+	OR(min_workers, 1);
+	OR(max_workers,
+	   allowed_cpus(s) > o->min_workers ? allowed_cpus(s) : o->min_workers);
+	OR(queue, 1024);
+	OR(ahead, 16);
+	OR(max_in, 65536);
+	OR(max_out, 65536);
+	OR(idle_ns, 10 * WEFT_SEC);
+	OR(start_ns, 10 * WEFT_SEC);
+#undef OR
+	if (o->flags & WEFT_JOB_FRESH)
+		o->ahead = 1;
+}
+
+static int check(const struct weft_job_pool_options *o)
+{
+	const uint32_t flags = WEFT_JOB_FRESH | WEFT_JOB_LOOSE | WEFT_JOB_SPACES |
+			       WEFT_JOB_BATCH | WEFT_JOB_IDLE;
+	const size_t most = (size_t)1 << 32;
+
+	if (o->profile > WEFT_JOB_PURE || o->flags & ~flags ||
+	    o->max_workers > MAX_WORKERS || o->min_workers > o->max_workers ||
+	    o->ahead > WF_DESK_SLOTS || o->max_in > most || o->max_out > most ||
+	    (o->read_dirs && o->profile != WEFT_JOB_READ))
+		return -EINVAL;
+	return 0;
+}
+
+static int set_up(struct weft_job_pool *p)
+{
+	struct weft_job_pool_options *o = &p->opt;
+	struct wf_wire_setup *s = &p->setup;
+	int rc = place(o, s);
+
+	if (rc)
+		return rc;
+	fill_in(o, s);
+	rc = check(o);
+	if (!rc)
+		rc = copy_dirs(o->read_dirs, s->dirs);
+	s->op = WF_WIRE_SETUP;
+	s->version = WF_WIRE_VERSION;
+	s->profile = o->profile;
+	s->flags = o->flags;
+	s->lacking = lacking();
+	s->nice = o->nice;
+	s->tell_size = o->recycle_bytes != 0;
+	s->shape = (struct wf_desk_shape){wf_desk_round(o->max_in),
+					  wf_desk_round(o->max_out), o->ahead};
+	s->memory_bytes = o->memory_bytes;
+	s->cpu_ms = o->cpu_ms;
+	p->patience.ns = WF_SPIN_MAX_NS;
+	return rc;
+}
+
+/* ---- opening ---------------------------------------------------------------------------- */
+
+static int find_program(struct weft_job_pool *p)
+{
+	if (!p->opt.exe && !wf_job_main_seen()) {
+		snprintf(p->why, sizeof(p->why),
+			 "main does not begin with weft_job_main(argc, argv), so this "
+			 "program "
+			 "cannot be started as its own zygote");
+		return -ENOEXEC;
+	}
+	p->exe = strdup(p->opt.exe ? p->opt.exe : "/proc/self/exe");
+	return p->exe ? 0 : -ENOMEM;
+}
+
+static int open_descriptors(struct weft_job_pool *p)
+{
+	struct epoll_event bell = {.events = EPOLLIN, .data.u64 = 0};
+	struct epoll_event ctl = {.events = EPOLLIN, .data.u64 = 3ull << 32};
+
+	p->epoll = epoll_create1(EPOLL_CLOEXEC);
+	p->bell_fd = p->epoll < 0 ? -1 : eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (p->bell_fd < 0 || epoll_ctl(p->epoll, EPOLL_CTL_ADD, p->bell_fd, &bell) ||
+	    epoll_ctl(p->epoll, EPOLL_CTL_ADD, p->ctl, &ctl))
+		return -errno;
+	return 0;
+}
+
+static int start_keeper(struct weft_job_pool *p)
+{
+	sigset_t all, ours;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, &ours);
+	int rc = -pthread_create(&p->keeper, NULL, wf_keeper, p);
+	pthread_sigmask(SIG_SETMASK, &ours, NULL);
+	return rc;
+}
+
+static uint32_t n_up(const struct weft_job_pool *p)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < p->opt.max_workers; i++)
+		n += p->hand[i].state == WF_HAND_UP;
+	return n;
+}
+
+static int wait_until_ready(struct weft_job_pool *p)
+{
+	pthread_mutex_lock(&p->lock);
+	while (n_up(p) < p->opt.min_workers && !p->broken)
+		pthread_cond_wait(&p->changed, &p->lock);
+	int rc = p->broken;
+	if (rc)
+		snprintf(p->why, sizeof(p->why), "cannot have workers: %s",
+			 strerror(-rc));
+	pthread_mutex_unlock(&p->lock);
+	return rc;
+}
+
+static struct weft_job_pool *new_pool(void)
+{
+	struct weft_job_pool *p = calloc(1, sizeof(*p));
+	pthread_condattr_t a;
+
+	if (!p)
+		return NULL;
+	pthread_condattr_init(&a);
+	pthread_condattr_setclock(&a, CLOCK_MONOTONIC);
+	pthread_cond_init(&p->changed, &a);
+	pthread_condattr_destroy(&a);
+	pthread_mutex_init(&p->lock, NULL);
+	p->ctl = p->zygote_fd = p->epoll = p->bell_fd = -1;
+	p->refs = 1;
+	return p;
+}
+
+static int new_hands(struct weft_job_pool *p)
+{
+	p->hand = calloc(p->opt.max_workers, sizeof(*p->hand));
+	for (uint32_t i = 0; p->hand && i < p->opt.max_workers; i++) {
+		struct wf_hand *h = &p->hand[i];
+		h->pool = p;
+		h->index = i;
+		h->tell_fd = h->stderr_fd = h->pidfd = -1;
+	}
+	return p->hand ? 0 : -ENOMEM;
+}
+
+static int start(struct weft_job_pool *p)
+{
+	int rc = set_up(p);
+
+	if (rc)
+		snprintf(p->why, sizeof(p->why), "options: %s", strerror(-rc));
+	if (!rc)
+		rc = find_program(p);
+	if (!rc)
+		rc = new_hands(p);
+	if (!rc)
+		rc = wf_zygote_start(p);
+	if (!rc)
+		rc = open_descriptors(p);
+	if (!rc)
+		rc = start_keeper(p);
+	return rc;
+}
+
+void wf_pool_put(struct weft_job_pool *p)
+{
+	bool last = !--p->refs;
+
+	pthread_mutex_unlock(&p->lock);
+	if (!last)
+		return;
+	pthread_cond_destroy(&p->changed);
+	pthread_mutex_destroy(&p->lock);
+	free(p);
+}
+
+static void close_fd(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+/* The zygote ends, with all there are, when our end of the socket does. */
+static void end_zygote(struct weft_job_pool *p)
+{
+	struct pollfd fd = {.fd = p->zygote_fd, .events = POLLIN};
+
+	close_fd(&p->ctl);
+	if (p->zygote_fd >= 0 && poll(&fd, 1, GOODBYE_MS) == 0)
+		syscall(SYS_pidfd_send_signal, p->zygote_fd, SIGKILL, NULL, 0);
+	close_fd(&p->zygote_fd);
+}
+
+/* All but the structure itself, which those who hold jobs still need. */
+static void dismantle(struct weft_job_pool *p)
+{
+	end_zygote(p);
+	for (uint32_t i = 0; p->hand && i < p->opt.max_workers; i++)
+		wf_hand_close(&p->hand[i]);
+	close_fd(&p->bell_fd);
+	close_fd(&p->epoll);
+	free(p->hand);
+	free(p->names);
+	free(p->exe);
+	pthread_mutex_lock(&p->lock);
+	wf_pool_put(p);
+}
+
+int weft_job_pool_open(const struct weft_job_pool_options *opt,
+		       struct weft_job_pool **ret_pool)
+{
+	struct weft_job_pool *p = new_pool();
+
+	if (!p)
+		return -ENOMEM;
+	int rc = weft__options_copy(&p->opt, sizeof(p->opt), opt);
+	if (!rc)
+		rc = start(p);
+	if (!rc) {
+		rc = wait_until_ready(p);
+		if (!rc) {
+			open_error[0] = '\0';
+			*ret_pool = p;
+			return 0;
+		}
+		memcpy(open_error, p->why, sizeof(open_error));
+		weft_job_pool_close(p, 0);
+		return rc;
+	}
+	memcpy(open_error, p->why, sizeof(open_error));
+	dismantle(p);
+	return rc;
+}
+
+/* ---- closing ---------------------------------------------------------------------------- */
+
+static void wait_for_jobs(struct weft_job_pool *p, weft_time deadline)
+{
+	const struct timespec at = {.tv_sec = (time_t)(deadline / WEFT_SEC),
+				    .tv_nsec = (long)(deadline % WEFT_SEC)};
+
+	while (p->n_live)
+		if (deadline == WEFT_NEVER)
+			pthread_cond_wait(&p->changed, &p->lock);
+		else if (pthread_cond_timedwait(&p->changed, &p->lock, &at))
+			return;
+}
+
+static void stop_all(struct weft_job_pool *p)
+{
+	struct weft_job *next;
+
+	for (struct weft_job *job = p->live; job; job = next) {
+		next = job->live_next;
+		wf_job_stop(job, WEFT_JOB_CANCELED);
+	}
+	wait_for_jobs(p, WEFT_NEVER);
+}
+
+void weft_job_pool_close(struct weft_job_pool *p, weft_time deadline)
+{
+	if (!p)
+		return;
+	pthread_mutex_lock(&p->lock);
+	p->closing = true;
+	for (struct weft_job *job = p->live; job; job = job->live_next)
+		wf_job_watch(job);
+	wf_keeper_ring(p);
+	wait_for_jobs(p, deadline);
+	stop_all(p);
+	while (p->watchers)
+		pthread_cond_wait(&p->changed, &p->lock);
+	p->ended = true;
+	wf_keeper_ring(p);
+	pthread_mutex_unlock(&p->lock);
+	pthread_join(p->keeper, NULL);
+	dismantle(p);
+}
+
+/* ---- what can be seen ------------------------------------------------------------------- */
+
+int weft_job_stats(struct weft_job_pool *p, struct weft_job_stats *stats)
+{
+	pthread_mutex_lock(&p->lock);
+	struct weft_job_stats s = p->stats;
+	s.workers = n_up(p);
+	s.queued = p->n_queued;
+	s.running = p->n_live - p->n_queued;
+	pthread_mutex_unlock(&p->lock);
+	return weft__result_copy(stats, &s, sizeof(s));
+}
+
+int weft_job_worker_pid(struct weft_job_pool *p, int i)
+{
+	int pid = 0;
+
+	pthread_mutex_lock(&p->lock);
+	if (i == -1)
+		pid = p->zygote;
+	else if (i >= 0 && (unsigned)i < p->opt.max_workers &&
+		 p->hand[i].state == WF_HAND_UP)
+		pid = p->hand[i].pid;
+	pthread_mutex_unlock(&p->lock);
+	return pid ? pid : -ENOENT;
+}

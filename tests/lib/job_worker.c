@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: MIT */
+/* The jobs of job_test.c, good and bad, as a program of their own. */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "weft/job.h"
+
+static int warmed;
+static int served;
+
+static int warm(void)
+{
+	warmed = 42;
+	return 0;
+}
+WEFT_JOB_WARM(warm)
+
+static void *begin(void)
+{
+	static int state;
+
+	state = warmed + 1;
+	return &state;
+}
+WEFT_JOB_START(begin)
+
+static ssize_t nothing(const struct weft_job_args *a)
+{
+	(void)a;
+	return 0;
+}
+WEFT_JOB("nothing", nothing)
+
+static ssize_t echo(const struct weft_job_args *a)
+{
+	if (a->in_len > a->out_cap)
+		return -ENOSPC;
+	memcpy(a->out, a->in, a->in_len);
+	return (ssize_t)a->in_len;
+}
+WEFT_JOB("echo", echo)
+
+static ssize_t put_int(const struct weft_job_args *a, int n)
+{
+	memcpy(a->out, &n, sizeof(n));
+	return sizeof(n);
+}
+
+static ssize_t state(const struct weft_job_args *a)
+{
+	return put_int(a, *(const int *)a->state);
+}
+WEFT_JOB("state", state)
+
+static ssize_t count(const struct weft_job_args *a)
+{
+	return put_int(a, ++served);
+}
+WEFT_JOB("count", count)
+
+static ssize_t pid(const struct weft_job_args *a)
+{
+	return put_int(a, getpid());
+}
+WEFT_JOB("pid", pid)
+
+static ssize_t fails(const struct weft_job_args *a)
+{
+	(void)a;
+	return -EDOM;
+}
+WEFT_JOB("fails", fails)
+
+/* For as many milliseconds as in says. */
+static ssize_t nap(const struct weft_job_args *a)
+{
+	int ms;
+
+	memcpy(&ms, a->in, sizeof(ms));
+	const struct timespec t = {ms / 1000, ms % 1000 * 1000000L};
+	nanosleep(&t, NULL);
+	return put_int(a, ms);
+}
+WEFT_JOB("nap", nap)
+
+/* ---- those that go wrong ---------------------------------------------------------------- */
+
+/* Seen by the dynamic linker, so the trace has its name. */
+__attribute__((noinline, visibility("default"))) void job_worker_pokes_at(
+	volatile int *p);
+
+void job_worker_pokes_at(volatile int *p)
+{
+	*p = 1;
+}
+
+static ssize_t segv(const struct weft_job_args *a)
+{
+	(void)a;
+	fprintf(stderr, "about to crash\n");
+	job_worker_pokes_at((volatile int *)0x1234);
+	return 0;
+}
+WEFT_JOB("segv", segv)
+
+static ssize_t aborts(const struct weft_job_args *a)
+{
+	(void)a;
+	abort();
+}
+WEFT_JOB("abort", aborts)
+
+__attribute__((noinline)) static int deeper(volatile char *above)
+{
+	volatile char here[4096];
+
+	here[0] = above ? above[0] : 0;
+	return here[0] > 1 ? 0 : deeper(here) + here[0];
+}
+
+static ssize_t overflow(const struct weft_job_args *a)
+{
+	(void)a;
+	return deeper(NULL);
+}
+WEFT_JOB("overflow", overflow)
+
+static ssize_t exits(const struct weft_job_args *a)
+{
+	(void)a;
+	_exit(7);
+}
+WEFT_JOB("exit", exits)
+
+static ssize_t kills_itself(const struct weft_job_args *a)
+{
+	(void)a;
+	kill(getpid(), SIGKILL);
+	pause();
+	return 0;
+}
+WEFT_JOB("sigkill", kills_itself)
+
+static ssize_t spin(const struct weft_job_args *a)
+{
+	(void)a;
+	for (volatile int i = 0;; i++)
+		continue;
+	return 0;
+}
+WEFT_JOB("spin", spin)
+
+static ssize_t eat(const struct weft_job_args *a)
+{
+	for (;;) {
+		char *p = malloc(1 << 20);
+		memset(p, 1, 1 << 20); /* does not look whether it got any */
+		__asm__ volatile("" : : "r"(p) : "memory");
+	}
+	return (ssize_t)a->in_len;
+}
+WEFT_JOB("eat", eat)
+
+static ssize_t leak_fd(const struct weft_job_args *a)
+{
+	(void)a;
+	return open("/dev/null", O_RDONLY) < 0 ? -errno : 0;
+}
+WEFT_JOB("leak_fd", leak_fd)
+
+/* Leaves a grandchild in a session of its own; tells its number. */
+static ssize_t leave_child(const struct weft_job_args *a)
+{
+	int p[2], n = 0;
+
+	if (pipe(p))
+		return -errno;
+	if (!fork()) {
+		setsid();
+		n = fork();
+		if (!n) {
+			close(p[0]);
+			close(p[1]);
+			sleep(1000);
+		}
+		ssize_t put = write(p[1], &n, sizeof(n));
+		_exit(put < 0);
+	}
+	ssize_t got = read(p[0], &n, sizeof(n));
+	close(p[0]);
+	close(p[1]);
+	fprintf(stderr, "left %d\n", n);
+	return got < 0 ? -errno : put_int(a, n);
+}
+WEFT_JOB("leave_child", leave_child)
+
+/* Writes all over the memory that it shares with the pool: the first slot's input lies behind what
+ * the pool goes by. */
+static ssize_t scribble(const struct weft_job_args *a)
+{
+	memset((char *)(uintptr_t)a->in - 4096, 0x5a, 4096);
+	memset((char *)(uintptr_t)a->in - 8192, 0x5a, 4096);
+	return 0;
+}
+WEFT_JOB("scribble", scribble)
+
+static ssize_t lies(const struct weft_job_args *a)
+{
+	return (ssize_t)a->out_cap + 1;
+}
+WEFT_JOB("lies", lies)
+
+/* Answers, and a second process goes on to change the answer. */
+static ssize_t rewrite(const struct weft_job_args *a)
+{
+	volatile char *out = a->out;
+
+	if (!fork())
+		for (;;)
+			out[0] = 'B';
+	out[0] = 'A';
+	return 1;
+}
+WEFT_JOB("rewrite", rewrite)
+
+/* The next job of this process finds its counter changed. */
+static ssize_t corrupt_state(const struct weft_job_args *a)
+{
+	(void)a;
+	served = 1000000;
+	return 0;
+}
+WEFT_JOB("corrupt_state", corrupt_state)
+
+/* ---- what a sandbox forbids ------------------------------------------------------------- */
+
+static ssize_t opens(const struct weft_job_args *a)
+{
+	char path[256] = {0};
+
+	memcpy(path, a->in, a->in_len < 255 ? a->in_len : 255);
+	int fd = open(path, O_RDONLY);
+	if (fd < 0)
+		return -errno;
+	ssize_t n = read(fd, a->out, a->out_cap);
+	close(fd);
+	return n;
+}
+WEFT_JOB("open", opens)
+
+static ssize_t writes(const struct weft_job_args *a)
+{
+	char path[256] = {0};
+
+	memcpy(path, a->in, a->in_len < 255 ? a->in_len : 255);
+	int fd = open(path, O_WRONLY | O_CREAT, 0600);
+	if (fd < 0)
+		return -errno;
+	close(fd);
+	unlink(path);
+	return 0;
+}
+WEFT_JOB("write", writes)
+
+static ssize_t connects(const struct weft_job_args *a)
+{
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	(void)a;
+	if (fd < 0)
+		return -errno;
+	close(fd);
+	return 0;
+}
+WEFT_JOB("socket", connects)
+
+static ssize_t shoots(const struct weft_job_args *a)
+{
+	int target;
+
+	memcpy(&target, a->in, sizeof(target));
+	return kill(target, 0) ? -errno : 0;
+}
+WEFT_JOB("kill", shoots)
+
+static ssize_t variable(const struct weft_job_args *a)
+{
+	char name[64] = {0};
+
+	memcpy(name, a->in, a->in_len < 63 ? a->in_len : 63);
+	return getenv(name) ? 1 : 0;
+}
+WEFT_JOB("getenv", variable)
+
+/* How many CPUs it may use if CPU 0 is among them; its nice value; its policy. */
+static ssize_t place(const struct weft_job_args *a)
+{
+	cpu_set_t set;
+	int got[3];
+
+	sched_getaffinity(0, sizeof(set), &set);
+	got[0] = CPU_ISSET(0, &set) ? CPU_COUNT(&set) : 0;
+	got[1] = getpriority(PRIO_PROCESS, 0);
+	got[2] = sched_getscheduler(0);
+	memcpy(a->out, got, sizeof(got));
+	return sizeof(got);
+}
+WEFT_JOB("place", place)
+
+/* The highest descriptor that is open. */
+static ssize_t descriptors(const struct weft_job_args *a)
+{
+	int last = -1;
+
+	for (int fd = 0; fd < 1024; fd++)
+		if (fcntl(fd, F_GETFD) >= 0)
+			last = fd;
+	return put_int(a, last);
+}
+WEFT_JOB("descriptors", descriptors)
+
+int main(int argc, char **argv)
+{
+	weft_job_main(argc, argv);
+	return 3;
+}
