@@ -23,7 +23,7 @@ WEFT_API int weft_chan_new(size_t elem_size, uint32_t capacity,
 
 /*
  * Nobody may use it any more: whoever sent, received or selected has returned. NULL is allowed.
- *   -EBUSY, misuse: somebody waits in it; it stays as it is
+ *   -EBUSY, misuse (see weft/sync.h): somebody waits in it; it stays as it is
  */
 WEFT_API int weft_chan_free(struct weft_chan *chan);
 
