@@ -18,6 +18,7 @@
 #include "weft/chan.h"  /* channels, select */
 #include "weft/net.h"   /* sockets */
 #include "weft/file.h"  /* files, and close() for every descriptor */
+#include "weft/sim.h"   /* one thread, virtual time, every choice from a seed */
 #include "weft/errno.h" /* makes `errno` follow the coroutine; include it last */
 
 #endif

@@ -104,9 +104,10 @@ struct weft_options {
 	void (*on_stall)(const struct weft_stall *stall, void *arg); /* told of each */
 	void *stall_arg;
 	const char
-		*place; /* WEFT_PLACE: placement of workers by name, see weft/place.h */
-	int rescue;     /* WEFT_RESCUE: 1 lets completions of a stalled worker be reaped
+		*place;  /* WEFT_PLACE: placement of workers by name, see weft/place.h */
+	int rescue;      /* WEFT_RESCUE: 1 lets completions of a stalled worker be reaped
 			   by others; needs stall_ms and faults, else -EINVAL; -1 off */
+	const char *sim; /* WEFT_SIM: "SEED" or "SEED:LEVEL" simulates, see weft/sim.h */
 };
 
 /*

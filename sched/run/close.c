@@ -163,7 +163,7 @@ static int close_foreign(struct wf_fd *f, int fd)
 	wf_spin_unlock(&f->lock);
 	while ((rc = wf_spawn(close_entry, (void *)(intptr_t)fd, NULL, &co)) == -EAGAIN ||
 	       rc == -ENOMEM)
-		usleep(1000); /* until a coroutine has ended: a close takes effect */
+		wf_sys.nap(1000); /* until a coroutine has ended: a close takes effect */
 	if (rc == -ESHUTDOWN)
 		return wf_sys.close(fd);
 	if (!rc)

@@ -167,8 +167,9 @@ struct wf_rt {
 	uint32_t guests;    /* RT4: plain threads that look at our memory */
 	uint32_t bell;      /* RT2: counts events that the stopper waits for */
 	uint32_t spread;    /* round robin of plain threads; relaxed, any value will do */
-	uint64_t foreign_spawned; /* RT2 */
-	int stack_class;          /* of the default stack */
+	uint64_t foreign_spawned;       /* RT2 */
+	const struct wf_engine *engine; /* of all rings */
+	int stack_class;                /* of the default stack */
 	struct wf_conf conf;
 	struct wf_plan plan;
 };

@@ -301,7 +301,7 @@ static int other_ways_to_read(void *arg)
 	for (int i = 0; i < 1000 && weft_recv(a, x, 1, MSG_DONTWAIT) == -EAGAIN; i++)
 		CHECK_EQ(weft_sleep_ns(WEFT_MS), 0);
 	CHECK_EQ(x[0], '1'); /* no stream was armed yet */
-	CHECK_EQ(weft_send(b, "234", 3, 0), 3);
+	CHECK_EQ(weft_send_all(b, "234", 3, 0), 3);
 	CHECK_EQ(weft_recv(a, x, 1, 0), 1);
 	CHECK_EQ(weft_poll(a, POLLIN | POLLOUT) & POLLIN, POLLIN);
 	CHECK_EQ(weft_read(a, x, 2), 2);
