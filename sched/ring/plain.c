@@ -199,5 +199,5 @@ bool wf_plain_divides(int fd)
 	if (S_ISSOCK(st.st_mode))
 		return !getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) &&
 		       type == SOCK_STREAM;
-	return S_ISFIFO(st.st_mode) || S_ISREG(st.st_mode);
+	return S_ISFIFO(st.st_mode);
 }

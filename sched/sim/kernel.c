@@ -31,7 +31,7 @@ struct request {
 static struct {
 	struct request *req; /* in order of submission */
 	struct pollfd *fds;
-	unsigned *who; /* of fds */
+	uint64_t *who; /* of fds: seq of their requests */
 	unsigned n, room;
 	uint64_t seq;
 	uint64_t time;  /* grows when something may have changed */
@@ -398,36 +398,62 @@ static unsigned gather(void)
 
 	for (unsigned i = 0; i < k.n; i++) {
 		const struct request *q = &k.req[i];
-		bool waits = q->what <= REQ_STREAM && wf_plain_events(&q->op);
+		short events = q->what <= REQ_STREAM ? wf_plain_events(&q->op) : 0;
 
 		if (q->not_before > now() || q->tried == k.time)
 			continue;
-		k.fds[n] = (struct pollfd){.fd = waits ? q->fd : -1,
-					   .events = wf_plain_events(&q->op)};
-		k.who[n++] = i;
+		k.fds[n] = (struct pollfd){.fd = events && !never_waits(q) ? q->fd : -1,
+					   .events = events};
+		k.who[n++] = q->seq;
 	}
 	return n;
 }
 
 /* poll(2) tells which would not wait: others need not be tried. */
-static bool is_ready(unsigned i)
+static unsigned keep_ready(unsigned n)
 {
-	return k.fds[i].fd < 0 || k.fds[i].revents || never_waits(&k.req[k.who[i]]);
+	unsigned ready = 0;
+
+	for (unsigned i = 0; i < n; i++)
+		if (k.fds[i].fd < 0 || k.fds[i].revents)
+			k.who[ready++] = k.who[i];
+	return ready;
 }
 
+static int compare(const void *seq, const void *request)
+{
+	uint64_t a = *(const uint64_t *)seq, b = ((const struct request *)request)->seq;
+
+	return (a > b) - (a < b);
+}
+
+/* The index of a request that may have gone since, or k.n. */
+static unsigned find(uint64_t seq)
+{
+	const struct request *q = bsearch(&seq, k.req, k.n, sizeof(*k.req), compare);
+
+	return q ? (unsigned)(q - k.req) : k.n;
+}
+
+/* Several may be done by what one poll told: what is no longer so is then tried in vain. */
 void wf_kernel_step(void)
 {
-	unsigned n = gather(), ready = 0;
+	unsigned n = gather();
 
 	if (n)
 		poll(k.fds, n, 0);
-	for (unsigned i = 0; i < n; i++)
-		if (is_ready(i))
-			k.who[ready++] = k.who[i];
-	if (ready == 0)
+	n = keep_ready(n);
+	if (n == 0)
 		k.still = k.time;
-	else
-		do_one(k.who[wf_dice(ready)]);
+	while (n > 0) {
+		unsigned chosen = (unsigned)wf_dice(n), i = find(k.who[chosen]);
+
+		if (i < k.n)
+			do_one(i);
+		k.who[chosen] = k.who[--n];
+		if (wf_dice(4) == 0)
+			break;
+	}
 }
 
 static uint64_t earlier(uint64_t at, uint64_t best)
@@ -453,14 +479,11 @@ uint64_t wf_kernel_next_due(const struct wf_ring *r)
 	return next;
 }
 
-bool wf_kernel_await(int ms)
+bool wf_kernel_await(void)
 {
 	unsigned n = gather();
+	bool came = n && poll(k.fds, n, 0) > 0;
 
-	if (n == 0)
-		return poll(NULL, 0, ms) > 0;
-	if (poll(k.fds, n, ms) <= 0)
-		return false;
-	k.time++;
-	return true;
+	k.time += came;
+	return came;
 }

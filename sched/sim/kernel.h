@@ -48,8 +48,8 @@ void wf_kernel_step(void);
 /* The next time at which a request may be tried, or a completion of r is due; WF_NEVER. */
 uint64_t wf_kernel_next(void);
 uint64_t wf_kernel_next_due(const struct wf_ring *r);
-/* Wait in real time for descriptors that others may serve. Whether any came. */
-bool wf_kernel_await(int ms);
+/* When nothing else is left: whether a descriptor that others serve has become ready. */
+bool wf_kernel_await(void);
 
 /* Whether a completion of r is due. */
 bool wf_kernel_came(const struct wf_ring *r);

@@ -90,6 +90,14 @@ static bool knocked(void)
 	       wf_atomic_xchg_seq(&s.knocks, 0u);  /* SM1 */
 }
 
+/* From outside. */
+static void knock(void)
+{
+	wf_atomic_store_seq(&s.strangers, 1u); /* SM1 */
+	wf_atomic_store_seq(&s.knocks, 1u);    /* SM1 */
+	s.real.futex_wake(&s.knocks, 1);
+}
+
 /* A thread of the program changed something: look everywhere. */
 static void answer_knock(void)
 {
@@ -176,18 +184,21 @@ static bool other_threads(void)
 	return n > 3; /* ".", "..", and we */
 }
 
-/* Somebody may come from outside of what is simulated. */
+/* Somebody may come from outside of what is simulated: threads knock, others are seen by
+ * their descriptors. */
 static bool await_outside(void)
 {
-	const int ms = other_threads() ? OTHERS_MS : GRACE_MS;
+	const struct timespec ms = {.tv_nsec = 1000000};
+	const int most = other_threads() ? OTHERS_MS : GRACE_MS;
 
-	for (int i = 0; i < ms; i += 10) {
-		if (wf_kernel_await(10))
+	for (int i = 0; i < most; i++) {
+		if (wf_kernel_await())
 			return true;
 		if (knocked()) {
 			answer_knock();
 			return true;
 		}
+		s.real.futex_wait(&s.knocks, 0, &ms);
 	}
 	return false;
 }
@@ -327,8 +338,7 @@ void wf_thread_wait_ring(struct wf_ring *r, uint64_t wait_ns)
 void wf_thread_call(struct wf_ring *r)
 {
 	if (!inside) {
-		wf_atomic_store_seq(&s.strangers, 1u); /* SM1 */
-		wf_atomic_store_seq(&s.knocks, 1u);    /* SM1 */
+		knock();
 		return;
 	}
 	r->sim->called = true;
@@ -365,8 +375,7 @@ static int sim_futex_wake(uint32_t *word, int n)
 	int woken = 0;
 
 	if (!inside) {
-		wf_atomic_store_seq(&s.strangers, 1u); /* SM1 */
-		wf_atomic_store_seq(&s.knocks, 1u);    /* SM1 */
+		knock();
 		return s.real.futex_wake(word, n);
 	}
 	for (unsigned i = 0; i < s.n && woken < n; i++) {

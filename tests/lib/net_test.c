@@ -157,7 +157,7 @@ static int no_byte_lost(void *arg)
 	CHECK_EQ(weft_recv(a, buf, 1, 0), -EBUSY);
 	CHECK_EQ(weft_cancel(co), 0);
 	JOIN(co, -ECANCELED);
-	CHECK_EQ(weft_send(b, "xyz", 3, 0), 3);
+	CHECK_EQ(weft_send_all(b, "xyz", 3, 0), 3);
 	CHECK_EQ(weft_recv_all(a, buf, 3), 3);
 	CHECK(!memcmp(buf, "xyz", 3));
 	CHECK_EQ(weft_close(a), 0);
@@ -328,7 +328,7 @@ static int releasing(void *arg)
 
 	(void)arg;
 	CHECK_EQ(pair(&a, &b), 0);
-	CHECK_EQ(weft_send(b, "abcdef", 6, 0), 6);
+	CHECK_EQ(weft_send_all(b, "abcdef", 6, 0), 6);
 	CHECK_EQ(weft_recv(a, buf, 1, 0), 1); /* five more may have come along */
 	ssize_t n = weft_fd_release(a, buf, sizeof(buf));
 	CHECK(n == 5 || n == 0);
