@@ -223,7 +223,8 @@ static int start_threads(void)
 
 static void on_exit_msg(struct wf_worker *w, struct wf_msg *msg)
 {
-	(void)w, (void)msg; /* being awake is enough: the loop looks at the phase */
+	(void)msg;
+	w->ended = true;
 }
 
 /* Let every worker out of its loop and wait for the threads. */

@@ -136,6 +136,8 @@ static void look_around(struct wf_worker *w)
 /* Nothing to run: submit what was prepared and wait, in one call. */
 static struct wf_co *wait_for_work(struct wf_worker *w)
 {
+	if (wf_unlikely(w->ended))
+		return NULL; /* the loop looks at the phase */
 	struct wf_co *co = wf_idle(w);
 
 	w->now = wf_clock_ns();

@@ -99,6 +99,7 @@ struct wf_worker {
 	int *errno_ptr;             /* this thread's errno */
 	int budget;
 	bool off_duty; /* retired, or a spare at rest: runs nothing but what is pinned */
+	bool ended;    /* was told that the runtime ends: nobody will wake it again */
 	bool glance;   /* the present run is one of class batch */
 	bool mixed;    /* other classes than normal ran since the last sleep */
 	bool special;  /* something pinned, or not of class normal, may be runnable */

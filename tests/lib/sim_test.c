@@ -196,6 +196,20 @@ Test(sim, tells_a_deadlock)
 	cr_assert_eq(simulate(echoes, NULL, 1, 1, 2), 0, "and goes on afterwards");
 }
 
+/* The runtime stops while workers look around, fall asleep, or were about to. */
+static int ends_at_once(void *arg)
+{
+	(void)arg;
+	return 0;
+}
+
+Test(sim, a_stop_is_heard_at_any_moment)
+{
+	for (unsigned long seed = 1; seed <= 500; seed++)
+		for (unsigned workers = 1; workers <= 3; workers++)
+			cr_assert_eq(simulate(ends_at_once, NULL, seed, 0, workers), 0);
+}
+
 Test(sim, nonsense_is_refused)
 {
 	const char *const bad[] = {"x", "1:3", "1:", "-1", "1 2", ":1"};
