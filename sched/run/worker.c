@@ -129,6 +129,8 @@ static void look_around(struct wf_worker *w)
 	take_ready(w);
 	w->now = wf_clock_ns();
 	wf_timers_fire(w);
+	if (wf_simulated())
+		wf_shuffle(w);
 	age_forks(w);
 	wf_trim_tick(w);
 }

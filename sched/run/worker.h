@@ -230,6 +230,9 @@ void wf_worker_leave(void);
 /* First code of every coroutine. */
 void wf_co_main(void *co);
 
+/* shuffle.c: by w, when it looks around in a simulation. */
+void wf_shuffle(struct wf_worker *w);
+
 /* class.c: the same in full. */
 struct wf_co *wf_next_special(struct wf_worker *w);
 

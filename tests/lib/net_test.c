@@ -198,7 +198,7 @@ static int peeking(void *arg)
 	(void)arg;
 	CHECK_EQ(pair(&a, &b), 0);
 	CHECK_EQ(weft_recv(a, buf, 1, MSG_DONTWAIT), -EAGAIN);
-	CHECK_EQ(weft_send(b, "abc", 3, 0), 3);
+	CHECK_EQ(weft_send_all(b, "abc", 3, 0), 3);
 	CHECK(weft_poll(a, POLLIN) & POLLIN);
 	CHECK_EQ(weft_recv(a, buf, 8, MSG_PEEK), 3);
 	CHECK_EQ(weft_recv(a, buf, 2, 0), 2);

@@ -196,6 +196,39 @@ Test(sim, tells_a_deadlock)
 	cr_assert_eq(simulate(echoes, NULL, 1, 1, 2), 0, "and goes on afterwards");
 }
 
+/* Which of two that became runnable one after the other runs first. */
+static int order[2], n_told;
+
+static int tells(void *arg)
+{
+	order[n_told++] = (int)(intptr_t)arg;
+	return 0;
+}
+
+static int makes_two(void *arg)
+{
+	struct weft_co *co[2];
+
+	(void)arg;
+	n_told = 0;
+	for (int i = 0; i < 2; i++)
+		CHECK_EQ(weft_spawn(tells, (void *)(intptr_t)(i + 1), NULL, &co[i]), 0);
+	for (int i = 0; i < 2; i++)
+		JOIN(co[i], 0);
+	return order[0];
+}
+
+Test(sim, order_is_a_choice_where_there_are_several_workers)
+{
+	unsigned seen[3] = {0};
+
+	for (unsigned long seed = 1; seed <= 300; seed++)
+		seen[simulate(makes_two, NULL, seed, 0, 2) % 3]++;
+	cr_assert(seen[1] > 0 && seen[2] > 0);
+	for (unsigned long seed = 1; seed <= 100; seed++)
+		cr_assert_eq(simulate(makes_two, NULL, seed, 0, 1), 1);
+}
+
 /* The runtime stops while workers look around, fall asleep, or were about to. */
 static int ends_at_once(void *arg)
 {
