@@ -95,6 +95,7 @@ int weft_start(const struct weft_options *opt)
 			       .place = o.place,
 			       .rescue = o.rescue,
 			       .sim = o.sim,
+			       .sim_report = o.sim_report,
 			       .stall_ms = o.stall_ms,
 			       .on_stall = {.fn = o.on_stall ? tell_stall : NULL,
 					    .user_fn = (void (*)(void))o.on_stall,

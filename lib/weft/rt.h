@@ -108,6 +108,8 @@ struct weft_options {
 	int rescue;      /* WEFT_RESCUE: 1 lets completions of a stalled worker be reaped
 			   by others; needs stall_ms and faults, else -EINVAL; -1 off */
 	const char *sim; /* WEFT_SIM: "SEED" or "SEED:LEVEL" simulates, see weft/sim.h */
+	const char *sim_report; /* WEFT_SIM_REPORT: a file that gets a line for each
+				   simulated run; "-" is stderr */
 };
 
 /*

@@ -17,7 +17,8 @@
  *   level 1  also what a correct program does not notice: short reads and writes, no receive
  *            buffer left, streams that end and are armed again, cancels that come too late
  *   level 2  also errors that it must handle: -ECONNRESET, -ENOSPC, -EMFILE
- * The same seed gives the same run, exactly, if the program's own choices are the same: it has
+ * WEFT_SIM_REPORT names a file that gets a line of JSON for each run: what weft_sim_report()
+ * tells. The same seed gives the same run, exactly, if the program's own choices are the same: it has
  * no threads, no random numbers or addresses that decide, and no peers outside of it. (`weft
  * sim` switches address randomization off.) Connections over loopback TCP depend on the
  * kernel's timing a little; AF_UNIX ones do not.

@@ -3,8 +3,12 @@
 #include "sim.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "dice.h"
 #include "kernel.h"
@@ -16,6 +20,7 @@ struct wf_sim_totals wf_sim_count;
 
 static struct {
 	bool open, ever;
+	char report[4096]; /* the file, or "" */
 } g;
 
 /* "SEED" or "SEED:LEVEL" */
@@ -71,6 +76,8 @@ int wf_sim_open(const char *text, struct wf_conf *conf, const struct wf_sim_hook
 	wf_kernel_open();
 	int rc = wf_threads_open(hooks);
 	g.open = g.ever = !rc;
+	snprintf(g.report, sizeof(g.report), "%s",
+		 conf->sim_report ? conf->sim_report : "");
 	return rc;
 }
 
@@ -81,11 +88,38 @@ static void sum_up(void)
 	wf_sim_count.ns = wf_sim_now - WF_SIM_EPOCH;
 }
 
+/* One line of JSON. What cannot be written is not. */
+static void write_report(void)
+{
+	const struct wf_sim_totals *t = &wf_sim_count;
+	int fd =
+		!strcmp(g.report, "-")
+			? STDERR_FILENO
+			: open(g.report, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
+
+	if (fd < 0)
+		return;
+	dprintf(fd,
+		"{\"seed\": %" PRIu64 ", \"level\": %u, \"hash\": \"%016" PRIx64
+		"\", \"events\": %" PRIu64 ", \"ns\": %" PRIu64 ", \"turns\": %" PRIu64
+		", \"freezes\": %" PRIu64 ", \"shorts\": %" PRIu64
+		", \"starved\": %" PRIu64 ", \"lost\": %" PRIu64 ", \"cancels\": %" PRIu64
+		", \"cancels_lost\": %" PRIu64 ", \"errors\": %" PRIu64
+		", \"deadlocks\": %" PRIu64 "}\n",
+		t->seed, t->level, t->hash, t->events, t->ns, t->switches, t->freezes,
+		t->shorts, t->starved, t->lost, t->cancels, t->cancels_lost, t->errors,
+		t->deadlocks);
+	if (fd != STDERR_FILENO)
+		close(fd);
+}
+
 void wf_sim_close(void)
 {
 	if (!g.open)
 		return;
 	sum_up();
+	if (g.report[0])
+		write_report();
 	g.open = false;
 	wf_threads_close();
 	wf_kernel_close();
