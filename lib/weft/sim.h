@@ -41,6 +41,8 @@
 
 #include "base.h"
 
+WEFT_BEGIN_DECLS
+
 struct weft_sim_report {
 	size_t size; /* in: sizeof(struct weft_sim_report) */
 	uint64_t seed;
@@ -62,5 +64,7 @@ struct weft_sim_report {
 /* What the present simulated run was until here, or the last one. Any thread that is not
  * outside of it. -ESRCH: there was none; -EINVAL: report or its size. */
 WEFT_API int weft_sim_report(struct weft_sim_report *report);
+
+WEFT_END_DECLS
 
 #endif
