@@ -44,6 +44,7 @@ static void sim_start(struct wf_ring *r, struct wf_op *op)
 	r->in_flight++;
 	wf_count(&r->count.sqes, 1u); /* statistics: relaxed */
 	wf_kernel_op(r, op);
+	wf_thread_pause(); /* its coroutine holds no lock, and has not parked yet */
 }
 
 static void sim_stream_start(struct wf_ring *r, struct wf_fd *f)

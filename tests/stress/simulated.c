@@ -266,14 +266,33 @@ static int waits(void *arg)
 	      0);
 	int rc = wait_for_something();
 	/* the socket serves one at a time */
-	CHECK(is_stop(rc) || rc == -EBUSY);
+	CHECK(is_stop(rc) || rc == -EBUSY || rc == 0);
 	weft_deadline_close(&d);
+	return 0;
+}
+
+/* Whoever has left a queue must not be met there. */
+static int pokes(void *arg)
+{
+	unsigned elem = 0;
+
+	(void)arg;
+	for (int i = 0; i < 6; i++) {
+		weft_sleep_ns(below(1000000));
+		if (below(2))
+			weft_chan_trysend(w.chan, &elem);
+		else if (below(2))
+			weft_sem_post(&w.sem, 1);
+		else
+			weft_event_set(&w.event);
+		weft_event_reset(&w.event);
+	}
 	return 0;
 }
 
 static int stops(void *arg)
 {
-	struct weft_co *co[WAITERS];
+	struct weft_co *co[WAITERS + 1];
 
 	(void)arg;
 	memset(&w, 0, sizeof(w));
@@ -282,12 +301,13 @@ static int stops(void *arg)
 	CHECK(weft_fd_adopt(w.pair[0]) == 0);
 	for (unsigned i = 0; i < WAITERS; i++)
 		co[i] = go(waits, NULL);
+	co[WAITERS] = go(pokes, NULL);
 	weft_sleep_ns(below(3000000));
 	for (unsigned i = 0; i < WAITERS; i++) {
 		dawdle();
 		CHECK(weft_cancel(co[i]) == 0);
 	}
-	CHECK(join_all(co, WAITERS) == 0);
+	CHECK(join_all(co, WAITERS + 1) == 0);
 	CHECK(weft_close(w.pair[0]) == 0 && weft_close(w.pair[1]) == 0);
 	weft_chan_free(w.chan);
 	return 0;
@@ -471,16 +491,130 @@ static int server(void *arg)
 	return join_all(&acceptor, 1);
 }
 
+/* ---- closing what others use: all of them are told ---- */
+
+enum { USERS = 4 };
+
+static int uses(void *arg)
+{
+	int fd = (int)(intptr_t)arg, rc;
+	static char much[1000000]; /* more than a socket takes */
+	char byte;
+
+	switch (below(4)) {
+	case 0:
+		rc = (int)weft_recv(fd, &byte, 1, 0);
+		break;
+	case 1:
+		rc = (int)weft_send_all(fd, much, sizeof(much), 0);
+		break;
+	case 2:
+		rc = weft_poll(fd, POLLPRI);
+		break;
+	default:
+		rc = weft_poll(fd, POLLIN);
+		break;
+	}
+	CHECK(rc == -EBADF || rc == -EBUSY || rc == -EPIPE || rc >= 0 || opt.level > 1);
+	return 0;
+}
+
+static int closes(void *arg)
+{
+	struct weft_co *co[USERS];
+	int fd[2];
+
+	(void)arg;
+	CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd) == 0);
+	if (below(2))
+		CHECK(weft_fd_adopt(fd[0]) == 0);
+	for (unsigned i = 0; i < USERS; i++)
+		co[i] = go(uses, (void *)(intptr_t)fd[0]);
+	weft_sleep_ns(5000000); /* all have begun: the number may be given out anew */
+	CHECK(weft_close(fd[0]) == 0);
+	CHECK(join_all(co, USERS) == 0);
+	return weft_close(fd[1]);
+}
+
+/* ---- deadlines of those that go from worker to worker: none is late ---- */
+
+static int hurries(void *arg)
+{
+	int fd = (int)(intptr_t)arg;
+	struct weft_deadline d;
+	struct weft_event never = {0};
+	char byte;
+
+	for (int i = 0; i < 6; i++) {
+		CHECK(weft_deadline_open(&d, weft_now() + 1000 * WEFT_SEC) == 0);
+		ssize_t n = weft_recv(fd, &byte, 1, 0);
+		weft_deadline_close(&d);
+		CHECK(n == 1 || opt.level > 1);
+		weft_time due = weft_now() + below(2000000);
+		CHECK(weft_deadline_open(&d, due) == 0);
+		CHECK(weft_event_wait(&never) == -ETIMEDOUT);
+		weft_deadline_close(&d);
+		CHECK(weft_now() - due < 200 * WEFT_MS);
+	}
+	return 0;
+}
+
+static int deadlines(void *arg)
+{
+	struct weft_co *co[CLIENTS];
+	int fd[CLIENTS][2];
+
+	(void)arg;
+	for (unsigned i = 0; i < CLIENTS; i++) {
+		CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd[i]) == 0);
+		CHECK(weft_fd_adopt(fd[i][0]) == 0);
+		co[i] = go(hurries, (void *)(intptr_t)fd[i][0]);
+	}
+	for (unsigned i = 0; i < 6 * CLIENTS; i++) {
+		weft_sleep_ns(below(3000000));
+		CHECK(weft_send(fd[i % CLIENTS][1], "x", 1, 0) == 1 || opt.level > 1);
+	}
+	CHECK(join_all(co, CLIENTS) == 0);
+	for (unsigned i = 0; i < CLIENTS; i++)
+		CHECK(weft_close(fd[i][0]) == 0 && weft_close(fd[i][1]) == 0);
+	return 0;
+}
+
+/* ---- workers that come and go under all this ---- */
+
+static bool enough;
+
+static int widens(void *arg)
+{
+	unsigned most = (unsigned)weft_workers();
+
+	(void)arg;
+	while (!enough) {
+		CHECK(weft_set_workers(1 + below(most)) >= 1);
+		weft_sleep_ns(below(2000000));
+	}
+	return 0;
+}
+
+static int widths(void *arg)
+{
+	struct weft_co *co;
+
+	enough = false;
+	co = go(widens, NULL);
+	int rc = below(2) ? echoes(arg) : deadlines(arg);
+	enough = true;
+	return rc ? rc : join_all(&co, 1);
+}
+
 /* ---- the plan ---- */
 
 static const struct {
 	const char *name;
 	int (*fn)(void *);
-} kinds[] = {{"channels", channels},
-	     {"conditions", conditions},
-	     {"stops", stops},
-	     {"echoes", echoes},
-	     {"server", server}};
+} kinds[] = {{"channels", channels},   {"conditions", conditions}, {"stops", stops},
+	     {"echoes", echoes},       {"server", server},         {"closes", closes},
+	     {"deadlines", deadlines}, {"widths", widths}};
 
 enum { KINDS = sizeof(kinds) / sizeof(kinds[0]) };
 
