@@ -210,6 +210,7 @@ static int conditions(void *arg)
 enum { WAITERS = 8 };
 
 static struct {
+	bool early; /* they are stopped when they have hardly begun */
 	struct weft_event event;
 	struct weft_sem sem;
 	struct weft_chan *chan;
@@ -261,7 +262,8 @@ static int waits(void *arg)
 	unsigned shape = below(3);
 
 	(void)arg;
-	dawdle();
+	if (!w.early)
+		dawdle();
 	CHECK(weft_deadline_open(&d, shape ? weft_now() + below(4000000) : WEFT_NEVER) ==
 	      0);
 	int rc = wait_for_something();
@@ -296,15 +298,17 @@ static int stops(void *arg)
 
 	(void)arg;
 	memset(&w, 0, sizeof(w));
+	w.early = below(2);
 	CHECK(weft_chan_new(sizeof(unsigned), 0, &w.chan) == 0);
 	CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, w.pair) == 0);
 	CHECK(weft_fd_adopt(w.pair[0]) == 0);
 	for (unsigned i = 0; i < WAITERS; i++)
 		co[i] = go(waits, NULL);
 	co[WAITERS] = go(pokes, NULL);
-	weft_sleep_ns(below(3000000));
+	weft_sleep_ns(below(w.early ? 5000 : 3000000));
 	for (unsigned i = 0; i < WAITERS; i++) {
-		dawdle();
+		if (!w.early)
+			dawdle();
 		CHECK(weft_cancel(co[i]) == 0);
 	}
 	CHECK(join_all(co, WAITERS + 1) == 0);
