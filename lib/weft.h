@@ -22,6 +22,7 @@
 #include "weft/shm.h"   /* between processes: memory, queue, mutex, semaphore, event */
 #include "weft/net.h"   /* sockets */
 #include "weft/file.h"  /* files, and close() for every descriptor */
+#include "weft/sim.h"   /* one thread, virtual time, every choice from a seed */
 #include "weft/errno.h" /* makes `errno` follow the coroutine; include it last */
 
 #endif

@@ -19,6 +19,7 @@
 #include "place/place.h"
 #include "ring/op.h"
 #include "run/waitq.h"
+#include "sim/totals.h"
 
 /* rt.c */
 int wf_start(const struct wf_conf *conf);

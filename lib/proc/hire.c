@@ -48,7 +48,7 @@ static void reset(struct wf_hand *h)
 	h->tail = h->first = h->claimed = h->skipped = h->served = h->killed =
 		h->n_output = h->hungry = 0;
 	h->pid = 0;
-	h->idle_since = wf_clock_ns();
+	h->idle_since = weft_now();
 	h->n_free = h->pool->setup.shape.slots;
 	for (uint32_t i = 0; i < h->n_free; i++)
 		h->free[i] = h->n_free - 1 - i;

@@ -31,7 +31,7 @@ static void set_deadline(struct weft_job *job, weft_time wish)
 
 	job->deadline = wish ? wish : WEFT_NEVER;
 	if (limit) {
-		limit += wf_clock_ns();
+		limit += weft_now();
 		job->deadline = job->deadline < limit ? job->deadline : limit;
 	}
 }
@@ -134,7 +134,7 @@ void wf_job_watch(struct weft_job *job)
 
 static bool spin(const uint32_t *state, uint32_t ns)
 {
-	uint64_t end = ns ? wf_clock_ns() + ns : 0;
+	uint64_t end = ns ? weft_now() + ns : 0;
 
 	do {
 		for (int i = 0; i < 32; i++) {
@@ -143,7 +143,7 @@ static bool spin(const uint32_t *state, uint32_t ns)
 				return true;
 			wf_spin_relax();
 		}
-	} while (ns && wf_clock_ns() < end);
+	} while (ns && weft_now() < end);
 	return false;
 }
 

@@ -45,7 +45,7 @@ static void fail_all_queued(struct weft_job_pool *p)
 static void give_up(struct weft_job_pool *p, int rc)
 {
 	p->broken = rc;
-	p->retry = wf_clock_ns() + RETRY_NS;
+	p->retry = weft_now() + RETRY_NS;
 	if (!p->n_hands)
 		fail_all_queued(p);
 	pthread_cond_broadcast(&p->changed);
@@ -126,7 +126,7 @@ static void hire(struct weft_job_pool *p)
 		p->barren = 0;
 		give_up(p, -EIO);
 	}
-	if (p->broken && wf_clock_ns() < p->retry) {
+	if (p->broken && weft_now() < p->retry) {
 		if (!p->n_hands)
 			fail_all_queued(p);
 		return;
@@ -144,7 +144,7 @@ static void hire(struct weft_job_pool *p)
 /* Another zygote, where one died. The lock is not held meanwhile. */
 static void have_zygote(struct weft_job_pool *p)
 {
-	if (p->ctl >= 0 || p->closing || (p->broken && wf_clock_ns() < p->retry))
+	if (p->ctl >= 0 || p->closing || (p->broken && weft_now() < p->retry))
 		return;
 	pthread_mutex_unlock(&p->lock);
 	int rc = wf_zygote_start(p);
@@ -231,7 +231,7 @@ static void on_event(struct weft_job_pool *p, uint64_t what)
 /* Milliseconds to sleep; p->wakes_at says until when. */
 static int look_around(struct weft_job_pool *p)
 {
-	weft_time now = wf_clock_ns();
+	weft_time now = weft_now();
 
 	have_zygote(p);
 	for (uint32_t i = 0; i < p->opt.max_workers; i++)
@@ -246,7 +246,7 @@ static int look_around(struct weft_job_pool *p)
 	p->wakes_at = idle < at ? idle : at;
 	if (p->wakes_at == WEFT_NEVER)
 		return -1;
-	now = wf_clock_ns();
+	now = weft_now();
 	weft_time ms = p->wakes_at > now ? (p->wakes_at - now) / 1000000 + 1 : 0;
 	return ms < 60000 ? (int)ms : 60000;
 }

@@ -61,7 +61,7 @@ static void free_slot(struct wf_hand *h, uint32_t slot)
 	h->free[h->n_free++] = slot;
 	if (wf_hand_load(h))
 		return;
-	h->idle_since = wf_clock_ns();
+	h->idle_since = weft_now();
 	if (!h->leaving && wf_hand_worn(h)) {
 		h->pool->stats.recycled++;
 		wf_hand_let_go(h);

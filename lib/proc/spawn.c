@@ -188,14 +188,14 @@ static int hear(struct weft_job_pool *p, int ctl)
 {
 	struct wf_wire_hello *hello = calloc(1, sizeof(*hello));
 	struct pollfd fd = {.fd = ctl, .events = POLLIN};
-	uint64_t end = wf_clock_ns() + p->opt.start_ns;
+	uint64_t end = weft_now() + p->opt.start_ns;
 	unsigned none = 0;
 	int rc = 0;
 
 	if (!hello)
 		return -ENOMEM;
-	while (!rc && wf_clock_ns() < end)
-		rc = poll(&fd, 1, (int)((end - wf_clock_ns()) / 1000000) + 1);
+	while (!rc && weft_now() < end)
+		rc = poll(&fd, 1, (int)((end - weft_now()) / 1000000) + 1);
 	ssize_t len = rc > 0 ? wf_wire_recv(ctl, hello, sizeof(*hello), NULL, &none) : 0;
 	if (rc <= 0)
 		rc = no_answer(p, -ETIMEDOUT);

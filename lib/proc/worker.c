@@ -43,7 +43,7 @@ static bool has_work(struct worker *w)
 
 static bool spin(struct worker *w, uint32_t ns)
 {
-	uint64_t end = ns ? wf_clock_ns() + ns : 0;
+	uint64_t end = ns ? weft_now() + ns : 0;
 
 	do {
 		for (int i = 0; i < 32; i++) {
@@ -51,7 +51,7 @@ static bool spin(struct worker *w, uint32_t ns)
 				return true;
 			wf_spin_relax();
 		}
-	} while (ns && wf_clock_ns() < end);
+	} while (ns && weft_now() < end);
 	return false;
 }
 

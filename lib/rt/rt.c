@@ -64,6 +64,8 @@ int weft_start(const struct weft_options *opt)
 			       .rescue = o.rescue,
 			       .blocking_threads = o.blocking_threads,
 			       .blocking_queue = o.blocking_queue,
+			       .sim = o.sim,
+			       .sim_report = o.sim_report,
 			       .stall_ms = o.stall_ms,
 			       .on_stall = {.fn = o.on_stall ? tell_stall : NULL,
 					    .user_fn = (void (*)(void))o.on_stall,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * SM1  n: cas_seq by who posts and who takes  <->  load_seq by who is about to sleep; with the bell
+ * SS1  n: cas_seq by who posts and who takes  <->  load_seq by who is about to sleep; with the bell
  *      (BE1). Who takes sees what was written before the post.
  */
 #include <errno.h>
@@ -9,7 +9,7 @@
 #include "region.h"
 
 struct weft_shm_sem {
-	uint32_t n; /* SM1 */
+	uint32_t n; /* SS1 */
 	struct bell posted;
 };
 
@@ -27,12 +27,12 @@ int weft_shm_sem_at(struct weft_shm *shm, size_t offset, struct weft_shm_sem **r
 
 int weft_shm_sem_trywait(struct weft_shm_sem *sem, uint32_t n)
 {
-	uint32_t have = wf_atomic_load_seq(&sem->n); /* SM1 */
+	uint32_t have = wf_atomic_load_seq(&sem->n); /* SS1 */
 
 	do
 		if (have < n)
 			return -EAGAIN;
-	while (!wf_atomic_cas_seq(&sem->n, &have, have - n)); /* SM1 */
+	while (!wf_atomic_cas_seq(&sem->n, &have, have - n)); /* SS1 */
 	return 0;
 }
 
@@ -43,7 +43,7 @@ int weft_shm_sem_wait(struct weft_shm_sem *sem, uint32_t n, weft_time until)
 
 	while (!rc && weft_shm_sem_trywait(sem, n)) {
 		uint32_t heard = weft__bell_listen(&sem->posted);
-		if (wf_atomic_load_seq(&sem->n) < n) /* SM1 */
+		if (wf_atomic_load_seq(&sem->n) < n) /* SS1 */
 			rc = weft__bell_sleep(&sem->posted, heard, until);
 	}
 	return rc;
@@ -51,12 +51,12 @@ int weft_shm_sem_wait(struct weft_shm_sem *sem, uint32_t n, weft_time until)
 
 int weft_shm_sem_post(struct weft_shm_sem *sem, uint32_t n)
 {
-	uint32_t have = wf_atomic_load_seq(&sem->n); /* SM1 */
+	uint32_t have = wf_atomic_load_seq(&sem->n); /* SS1 */
 
 	do
 		if (n > UINT32_MAX - have)
 			return -EOVERFLOW;
-	while (!wf_atomic_cas_seq(&sem->n, &have, have + n)); /* SM1 */
+	while (!wf_atomic_cas_seq(&sem->n, &have, have + n)); /* SS1 */
 	weft__bell_ring(&sem->posted);
 	return 0;
 }

@@ -113,6 +113,9 @@ struct weft_options {
 	unsigned blocking_threads; /* WEFT_BLOCKING_THREADS: of the pool for calls that
 				      block (weft/exec.h), at most; 0: 4 a worker, 32 at most */
 	unsigned blocking_queue; /* WEFT_BLOCKING_QUEUE: calls that wait for one; 1024 */
+	const char *sim; /* WEFT_SIM: "SEED" or "SEED:LEVEL" simulates, see weft/sim.h */
+	const char *sim_report; /* WEFT_SIM_REPORT: a file that gets a line for each
+				   simulated run; "-" is stderr */
 };
 
 /*

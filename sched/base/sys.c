@@ -104,6 +104,16 @@ static int real_thread_create(pthread_t *t, const pthread_attr_t *a, void *(*fn)
 	return -pthread_create(t, a, fn, arg);
 }
 
+static int real_thread_join(pthread_t t)
+{
+	return -pthread_join(t, NULL);
+}
+
+static int real_nap(unsigned us)
+{
+	return RESULT(usleep(us));
+}
+
 static int real_futex_wait(uint32_t *word, uint32_t val, const struct timespec *rel)
 {
 	return (int)RESULT(

@@ -68,6 +68,31 @@ static inline void wf_fiber_init(struct wf_fiber *f, const struct wf_co *co,
 #endif
 }
 
+/* The same for any stack. */
+static inline void wf_fiber_init_at(struct wf_fiber *f, const void *bottom, size_t size)
+{
+	(void)f, (void)bottom, (void)size;
+#ifdef WF_ASAN
+	f->stack_bottom = bottom;
+	f->stack_size = size;
+	f->fake_stack = NULL;
+	__asan_unpoison_memory_region(bottom, size);
+#endif
+#ifdef WF_TSAN
+	f->tsan = __tsan_create_fiber(0);
+#endif
+}
+
+/* Who runs now is what f stands for: before a switch of a thread that is itself simulated,
+ * which may be on the stack of any of its coroutines. */
+static inline void wf_fiber_note(struct wf_fiber *f)
+{
+	(void)f;
+#ifdef WF_TSAN
+	f->tsan = __tsan_get_current_fiber();
+#endif
+}
+
 /* For the thread's own stack: the size is learnt at the first return to it. */
 static inline void wf_fiber_init_thread(struct wf_fiber *f)
 {

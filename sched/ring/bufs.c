@@ -47,7 +47,7 @@ int wf_bufs_open(struct wf_bufs *b, int ring_fd, uint32_t n, uint32_t bytes)
 	struct io_uring_buf_reg reg = {.ring_addr = (uintptr_t)b->ring,
 				       .ring_entries = b->n};
 
-	if (!rc)
+	if (!rc && ring_fd != WF_BUFS_NO_RING)
 		rc = wf_sys.ring_register(ring_fd, IORING_REGISTER_PBUF_RING, &reg, 1);
 	if (rc) {
 		wf_bufs_close(b);

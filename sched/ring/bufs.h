@@ -44,6 +44,9 @@ struct wf_bufs {
 	uint32_t owed;   /* BR2: taken, but not yet told */
 };
 
+/* Instead of a ring: whoever plays the kernel looks at b->ring itself. */
+#define WF_BUFS_NO_RING INT32_MIN
+
 /* Register with the ring behind ring_fd. -ENOMEM: less is possible (memlock). */
 int wf_bufs_open(struct wf_bufs *b, int ring_fd, uint32_t n, uint32_t bytes);
 /* For who looks at the process from outside; base/map.h. */

@@ -336,3 +336,17 @@ int wf_feat_probe(const char *disable, char *err, size_t err_size)
 		wf_sys.munmap(p.bufs, 4096);
 	return 0;
 }
+
+int wf_feat_assume(const char *disable, char *err, size_t err_size)
+{
+	const uint32_t ours = 1u << WF_FEAT_BUF_RING | 1u << WF_FEAT_RECV_MULTI |
+			      1u << WF_FEAT_ACCEPT_MULTI;
+	uint32_t off = 0;
+	int rc = parse_disable(disable, &off, err, err_size);
+
+	wf_feat_mask = ours & ~off;
+	if (!(off >> WF_FEAT_GUARD_INSTALL & 1) &&
+	    try_madvise(NULL, WF_FEAT_GUARD_INSTALL))
+		wf_feat_mask |= 1u << WF_FEAT_GUARD_INSTALL;
+	return rc;
+}

@@ -36,4 +36,7 @@ static inline bool wf_has(enum wf_feat f)
  */
 int wf_feat_probe(const char *disable, char *err, size_t err_size);
 
+/* The same where no ring is: what an engine of our own has. */
+int wf_feat_assume(const char *disable, char *err, size_t err_size);
+
 #endif

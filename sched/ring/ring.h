@@ -28,6 +28,7 @@ struct wf_ring_counters {
 };
 
 struct wf_engine;
+struct wf_sim_ring;
 
 /* What somebody wants cancelled at a ring whose owner is stalled. Exact, even if the request
  * ended meanwhile: an op counts while co is parked as `word` says, a stream in its generation. */
@@ -45,6 +46,7 @@ enum { WF_WARM_LINES = 6 }; /* of a stack: the frames of a parked receive */
 struct wf_ring {
 	struct io_uring ur;
 	const struct wf_engine *engine;
+	struct wf_sim_ring *sim; /* the simulated engine's */
 	unsigned id;
 	int enter_fd; /* the registered index, or the descriptor */
 	unsigned enter_flags;
@@ -67,7 +69,7 @@ struct wf_ring {
 	struct wf_ring_counters count;
 };
 
-/* Implementers: io_uring (uring.c); epoll and a simulator come later. */
+/* Implementers: io_uring (uring.c) and the simulator (sim/engine.c); epoll comes later. */
 struct wf_engine {
 	const char *name;
 	/* 0 or -errno; on its worker's thread. close: nothing may be in flight. */

@@ -192,7 +192,7 @@ static int close_foreign(struct wf_fd *f, int fd)
 	while ((rc = wf_spawn_into(NULL, close_entry, (void *)(intptr_t)fd, NULL, &co)) ==
 		       -EAGAIN ||
 	       rc == -ENOMEM)
-		usleep(1000); /* until a coroutine has ended: a close takes effect */
+		wf_sys.nap(1000); /* until a coroutine has ended: a close takes effect */
 	if (rc == -ESHUTDOWN)
 		return wf_sys.close(fd);
 	if (!rc)

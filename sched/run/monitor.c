@@ -359,7 +359,7 @@ void wf_monitor_close(void)
 		return;
 	wf_atomic_xchg_seq(&wf_rt.monitor, (uint32_t)WF_MONITOR_STOPPING); /* MN1 */
 	wf_sys.futex_wake(&wf_rt.monitor, 1);
-	pthread_join(m.thread, NULL);
+	wf_sys.thread_join(m.thread);
 	wf_rescue_close();
 	wf_signal_close();
 	free(m.watch);

@@ -42,7 +42,7 @@ bool wf_recruit(struct wf_worker *w)
 	while ((state = wf_atomic_load_seq(&w->opening)) == OPENING) /* SR2 */
 		wf_sys.futex_wait(&w->opening, OPENING, NULL);
 	if (state == CLOSED)
-		pthread_join(w->thread, NULL);
+		wf_sys.thread_join(w->thread);
 	wf_atomic_store_release(&w->running, (uint32_t)(state == OPEN)); /* RU1 */
 	return state == OPEN;
 }

@@ -19,6 +19,7 @@
 #include "../co/faults.h"
 #include "../ring/feat.h"
 #include "../ring/stream.h"
+#include "../sim/sim.h"
 #include "../sched.h"
 #include "monitor.h"
 #include "recruit.h"
@@ -83,7 +84,7 @@ static void in_child(void)
 {
 	if (wf_rt.phase == WF_STOPPED)
 		return;
-	wf_worker_forget_self();
+	wf_worker_become(NULL);
 	wf_atomic_store_seq(&wf_rt.forked, 1u);                  /* RT1 */
 	wf_atomic_store_seq(&wf_rt.phase, (uint32_t)WF_STOPPED); /* RT1 */
 }
@@ -222,7 +223,8 @@ static int start_threads(void)
 
 static void on_exit_msg(struct wf_worker *w, struct wf_msg *msg)
 {
-	(void)w, (void)msg; /* being awake is enough: the loop looks at the phase */
+	(void)msg;
+	w->ended = true;
 }
 
 /* Let every worker out of its loop and wait for the threads. */
@@ -238,7 +240,7 @@ static void end_threads(void)
 	wf_atomic_add_seq(&g.n_out, 1u); /* RT3 */
 	wf_rt_ring_bell();
 	for (unsigned i = 0; (w = wf_worker_from(i)); i = w->id + 1)
-		pthread_join(w->thread, NULL);
+		wf_sys.thread_join(w->thread);
 }
 
 static void release_all(void)
@@ -248,7 +250,42 @@ static void release_all(void)
 	wf_stacks_fini();
 	wf_plan_fini(&wf_rt.plan);
 	wf_faults_close();
+	wf_sim_close();
 	wf_atomic_store_seq(&wf_rt.phase, (uint32_t)WF_STOPPED); /* RT1 */
+}
+
+static void *sim_self(void)
+{
+	return wf_worker_self();
+}
+
+static void sim_become(void *worker)
+{
+	wf_worker_become(worker);
+}
+
+static uint64_t sim_progress(void)
+{
+	uint64_t n = 0;
+
+	for (unsigned i = 0; i < wf_rt.n_slots; i++)
+		if (wf_rt.workers[i])
+			n += wf_rt.workers[i]->count.switches;
+	return n;
+}
+
+/* The engine, and what the kernel has for it. */
+static int choose_engine(struct wf_conf *conf)
+{
+	static const struct wf_sim_hooks hooks = {
+		.self = sim_self, .become = sim_become, .progress = sim_progress};
+
+	wf_rt.engine = &wf_engine_uring;
+	if (!conf->sim || !conf->sim[0])
+		return wf_feat_probe(conf->disable, g.error, sizeof(g.error));
+	wf_rt.engine = &wf_engine_sim;
+	int rc = wf_feat_assume(conf->disable, g.error, sizeof(g.error));
+	return rc ? rc : wf_sim_open(conf->sim, conf, &hooks, g.error, sizeof(g.error));
 }
 
 static int prepare(const struct wf_conf *conf)
@@ -257,7 +294,7 @@ static int prepare(const struct wf_conf *conf)
 	int rc = wf_conf_fill(&wf_rt.conf, g.error, sizeof(g.error));
 
 	if (!rc)
-		rc = wf_feat_probe(wf_rt.conf.disable, g.error, sizeof(g.error));
+		rc = choose_engine(&wf_rt.conf);
 	if (!rc)
 		rc = wf_plan_make(
 			&(struct wf_plan_ask){.place = wf_rt.conf.place,
@@ -318,10 +355,12 @@ static int start(const struct wf_conf *conf)
 	g.error[0] = '\0';
 	int rc = prepare(conf);
 	if (rc) {
+		wf_sim_close();
 		explain(rc);
 		return rc;
 	}
 	wf_rt.foreign_spawned = 0;
+	wf_rt.spread = 0;
 	wf_rt.sentinel = wf_rt.unwatched = wf_rt.relief = 0;
 	wf_atomic_store_seq(&wf_rt.phase, (uint32_t)WF_STARTING); /* RT1 */
 	rc = open_all();
@@ -375,6 +414,8 @@ int wf_stop(void)
 		return -EOWNERDEAD;
 	if (wf_self())
 		return -EDEADLK;
+	if (wf_simulated() && !wf_sim_inside())
+		return -EPERM;
 	pthread_mutex_lock(&g.lock);
 	if (wf_rt.phase == WF_UP) {
 		end_coroutines();

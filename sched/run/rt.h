@@ -28,6 +28,7 @@ void wf_rt_worker_wait_all(void);
 void wf_rt_ring_bell(void);
 
 void wf_cancel_co(struct wf_worker *w, struct wf_co *co);
-void wf_worker_forget_self(void);
+/* This thread is w's from now on; NULL: nobody's. */
+void wf_worker_become(struct wf_worker *w);
 
 #endif

@@ -407,6 +407,15 @@ static int finish_join(struct wf_worker *w, struct wf_co *co, int *ret_status)
 	return take_result(w, co, ret_status);
 }
 
+/* Under simulation: nobody can go on, so co does not end. */
+static int forsake(struct wf_co *co)
+{
+	wf_spin_lock(&co->join_lock);
+	co->joiner = NULL;
+	wf_spin_unlock(&co->join_lock);
+	return -EDEADLK;
+}
+
 static int join_thread(struct wf_co *co, int *ret_status)
 {
 	struct thread_waiter t = {0};
@@ -421,7 +430,8 @@ static int join_thread(struct wf_co *co, int *ret_status)
 	if (busy)
 		return -EBUSY;
 	while (!wf_atomic_load_acquire(&t.done)) /* TW1 */
-		wf_sys.futex_wait(&t.done, 0, NULL);
+		if (wf_sys.futex_wait(&t.done, 0, NULL) == -EDEADLK)
+			return forsake(co);
 	wf_spin_lock(&co->join_lock);
 	return finish_join(NULL, co, ret_status);
 }

@@ -10,6 +10,7 @@
 #include "../base/sys.h"
 #include "../co/faults.h"
 #include "../ring/stream.h"
+#include "../sim/sim.h"
 #include "../sched.h"
 #include "class.h"
 #include "rt.h"
@@ -26,9 +27,9 @@ __attribute__((noinline)) struct wf_worker *wf_worker_self(void)
 	return self;
 }
 
-void wf_worker_forget_self(void)
+void wf_worker_become(struct wf_worker *w)
 {
-	self = NULL;
+	self = w;
 }
 
 struct wf_worker *wf_worker_from(unsigned i)
@@ -115,9 +116,10 @@ static int budget(const struct wf_worker *w)
 	uint32_t n = 1 + (wf_unlikely(w->special) ? wf_queued(w)
 						  : wf_runq_len(&w->lane[WF_NORMAL].q));
 
-	return wf_class_budget(w, n < WF_BUDGET_MIN   ? WF_BUDGET_MIN
-				  : n > WF_BUDGET_MAX ? WF_BUDGET_MAX
-						      : (int)n);
+	int most = wf_class_budget(w, n < WF_BUDGET_MIN   ? WF_BUDGET_MIN
+				      : n > WF_BUDGET_MAX ? WF_BUDGET_MAX
+							  : (int)n);
+	return wf_simulated() ? wf_sim_budget(most) : most;
 }
 
 static void look_around(struct wf_worker *w)
@@ -127,6 +129,8 @@ static void look_around(struct wf_worker *w)
 	take_ready(w);
 	w->now = wf_clock_ns();
 	wf_timers_fire(w);
+	if (wf_simulated())
+		wf_shuffle(w);
 	age_forks(w);
 	wf_trim_tick(w);
 }
@@ -134,6 +138,8 @@ static void look_around(struct wf_worker *w)
 /* Nothing to run: submit what was prepared and wait, in one call. */
 static struct wf_co *wait_for_work(struct wf_worker *w)
 {
+	if (wf_unlikely(w->ended))
+		return NULL; /* the loop looks at the phase */
 	struct wf_co *co = wf_idle(w);
 
 	w->now = wf_clock_ns();
@@ -251,13 +257,21 @@ static void block_sigpipe(void)
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
 }
 
+static void name_thread(unsigned id)
+{
+	char name[16];
+
+	if (wf_simulated())
+		return; /* it is the program's */
+	snprintf(name, sizeof(name), "weft/%u", id);
+	pthread_setname_np(pthread_self(), name);
+}
+
 int wf_worker_open(struct wf_worker *w)
 {
 	int rc = wf_rt.conf.pin < 0 ? 0 : wf_place_pin_self(&w->place);
-	char name[16];
 
-	snprintf(name, sizeof(name), "weft/%u", w->id);
-	pthread_setname_np(pthread_self(), name);
+	name_thread(w->id);
 	block_sigpipe();
 	self = w;
 	w->tid = gettid();
@@ -267,7 +281,7 @@ int wf_worker_open(struct wf_worker *w)
 		wf_pool_max((unsigned long)wf_rt.conf.max_coroutines, wf_rt.n_slots);
 	w->pool.home = w->place.home;
 	w->ring.id = w->id;
-	w->ring.engine = &wf_engine_uring;
+	w->ring.engine = wf_rt.engine;
 	w->ring.ready_tail = &w->ring.ready;
 	w->now = wf_clock_ns();
 	w->spin_ns = (uint64_t)(wf_rt.conf.spin_us > 0 ? wf_rt.conf.spin_us : 0) * 1000;

@@ -108,6 +108,7 @@ struct wf_worker {
 	int *errno_ptr;             /* this thread's errno */
 	int budget;
 	bool off_duty; /* retired, or a spare at rest: runs nothing but what is pinned */
+	bool ended;    /* was told that the runtime ends: nobody will wake it again */
 	bool glance;   /* the present run is one of class batch */
 	bool mixed;    /* other classes than normal ran since the last sleep */
 	bool special;  /* something pinned, or not of class normal, may be runnable */
@@ -178,8 +179,9 @@ struct wf_rt {
 	uint32_t guests;    /* RT4: plain threads that look at our memory */
 	uint32_t bell;      /* RT2: counts events that the stopper waits for */
 	uint32_t spread;    /* round robin of plain threads; relaxed, any value will do */
-	uint64_t foreign_spawned; /* RT2 */
-	int stack_class;          /* of the default stack */
+	uint64_t foreign_spawned;       /* RT2 */
+	const struct wf_engine *engine; /* of all rings */
+	int stack_class;                /* of the default stack */
 	struct wf_conf conf;
 	struct wf_plan plan;
 };
@@ -238,6 +240,9 @@ void wf_worker_leave(void);
 
 /* First code of every coroutine. */
 void wf_co_main(void *co);
+
+/* shuffle.c: by w, when it looks around in a simulation. */
+void wf_shuffle(struct wf_worker *w);
 
 /* class.c: the same in full. */
 struct wf_co *wf_next_special(struct wf_worker *w);

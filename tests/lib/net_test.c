@@ -157,7 +157,7 @@ static int no_byte_lost(void *arg)
 	CHECK_EQ(weft_recv(a, buf, 1, 0), -EBUSY);
 	CHECK_EQ(weft_cancel(co), 0);
 	JOIN(co, -ECANCELED);
-	CHECK_EQ(weft_send(b, "xyz", 3, 0), 3);
+	CHECK_EQ(weft_send_all(b, "xyz", 3, 0), 3);
 	CHECK_EQ(weft_recv_all(a, buf, 3), 3);
 	CHECK(!memcmp(buf, "xyz", 3));
 	CHECK_EQ(weft_close(a), 0);
@@ -198,7 +198,7 @@ static int peeking(void *arg)
 	(void)arg;
 	CHECK_EQ(pair(&a, &b), 0);
 	CHECK_EQ(weft_recv(a, buf, 1, MSG_DONTWAIT), -EAGAIN);
-	CHECK_EQ(weft_send(b, "abc", 3, 0), 3);
+	CHECK_EQ(weft_send_all(b, "abc", 3, 0), 3);
 	CHECK(weft_poll(a, POLLIN) & POLLIN);
 	CHECK_EQ(weft_recv(a, buf, 8, MSG_PEEK), 3);
 	CHECK_EQ(weft_recv(a, buf, 2, 0), 2);
@@ -301,7 +301,7 @@ static int other_ways_to_read(void *arg)
 	for (int i = 0; i < 1000 && weft_recv(a, x, 1, MSG_DONTWAIT) == -EAGAIN; i++)
 		CHECK_EQ(weft_sleep_ns(WEFT_MS), 0);
 	CHECK_EQ(x[0], '1'); /* no stream was armed yet */
-	CHECK_EQ(weft_send(b, "234", 3, 0), 3);
+	CHECK_EQ(weft_send_all(b, "234", 3, 0), 3);
 	CHECK_EQ(weft_recv(a, x, 1, 0), 1);
 	CHECK_EQ(weft_poll(a, POLLIN | POLLOUT) & POLLIN, POLLIN);
 	CHECK_EQ(weft_read(a, x, 2), 2);
@@ -328,7 +328,7 @@ static int releasing(void *arg)
 
 	(void)arg;
 	CHECK_EQ(pair(&a, &b), 0);
-	CHECK_EQ(weft_send(b, "abcdef", 6, 0), 6);
+	CHECK_EQ(weft_send_all(b, "abcdef", 6, 0), 6);
 	CHECK_EQ(weft_recv(a, buf, 1, 0), 1); /* five more may have come along */
 	ssize_t n = weft_fd_release(a, buf, sizeof(buf));
 	CHECK(n == 5 || n == 0);

@@ -5,6 +5,7 @@
 
 /* argv[0] is the command's name. Returns the exit status. */
 int weft_cmd_doctor(int argc, char **argv);
+int weft_cmd_sim(int argc, char **argv);
 int weft_cmd_topo(int argc, char **argv);
 
 /* An exit status besides 0 and 1: the command line makes no sense. */

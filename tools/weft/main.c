@@ -12,6 +12,8 @@ static const struct command {
 } commands[] = {
 	{"doctor", "look at this machine: what weft can use of it, what to change",
 	 weft_cmd_doctor},
+	{"sim", "run a program in simulation under many seeds; replay those that fail",
+	 weft_cmd_sim},
 	{"topo", "draw this machine, and where a weft process runs on it", weft_cmd_topo},
 };
 
