@@ -242,7 +242,7 @@ static int await_room(struct weft_shm_queue *q, size_t len, uint64_t until)
 	uint32_t heard = weft__bell_listen(&q->in->bells.room);
 	uint64_t at = wf_atomic_load_seq(&q->in->push.at); /* QU1 */
 
-	if (at & CLOSED || room(q, at, taken(len)) != -EAGAIN)
+	if (room(q, at, taken(len)) != -EAGAIN) /* closed, `at` is no multiple of 8 */
 		return 0;
 	return weft__bell_sleep(&q->in->bells.room, heard, until);
 }

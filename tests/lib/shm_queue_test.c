@@ -443,6 +443,35 @@ static uint64_t evil(uint64_t was)
 	}
 }
 
+/* Words of a queue: where its sides are, and where they saw the other one. */
+enum { PUSH_AT = 9, PUSH_SEEN = 10, POP_AT = 17, POP_SEEN = 18 };
+
+static void expect_broken(unsigned word, uint64_t off_by)
+{
+	struct weft_shm *shm = queue_in_region(RING, 256);
+	struct weft_shm_queue *q = queue_at(shm, 64);
+	uint64_t *words = weft_shm_at(shm, 64, RING);
+	char msg[8] = "";
+
+	words[word] += off_by;
+	cr_assert_eq(weft_shm_queue_trypop(q, msg, 8), -EBADMSG, "%u", word);
+	words[PUSH_SEEN] = UINT64_MAX; /* of no use */
+	cr_assert_eq(weft_shm_queue_trypush(q, msg, 8), -EBADMSG, "%u", word);
+	cr_assert_eq(weft_shm_queue_push(q, msg, 8, SOON), -EBADMSG, "%u", word);
+	words[POP_SEEN] = UINT64_MAX;
+	cr_assert_eq(weft_shm_queue_pop(q, msg, 8, SOON), -EBADMSG, "%u", word);
+	weft_shm_queue_free(q);
+	weft_shm_free(shm);
+}
+
+Test(shm_queue, sides_that_cannot_be_where_they_are_are_told_of)
+{
+	expect_broken(PUSH_AT, RING + 8); /* more than there is room for */
+	expect_broken(PUSH_AT, 4);
+	expect_broken(POP_AT, 8); /* before anything was pushed */
+	expect_broken(POP_AT, 4);
+}
+
 /* Nothing worse than an error or a wrong message comes of it; under a sanitizer or not, what lies
  * before and behind the ring stays. */
 Test(shm_queue, scribbling_upon_it_breaks_nothing_else, .timeout = 100)
