@@ -28,6 +28,9 @@ SKIP = {
                                                                  'buffer, and here they do so at will',
     'move/goes_from_node_to_node_with_its_stack': 'there is no placement',
     'sync/a_signal_handler_is_heard': 'its signals come in real time',
+    'group/a_group_is_bound': 'there is no placement',
+    'scope/cancelled_at_any_moment': HOG,
+    'scope/by_a_plain_thread_while_it_receives': 'a plain thread waits in a loop',
 }
 # Programs: adapt, place, rescue, stall. There is no placement, no monitor, no adapting.
 
