@@ -40,10 +40,29 @@ static void kill_orphans(void)
 		wf_orphans_kill(is_worker, NULL);
 }
 
+/* Without pidfds. The worker was not reaped, so the number is still its own. */
+static void kill_worker(uint32_t worker)
+{
+	if (worker_pid[worker])
+		kill(worker_pid[worker], SIGKILL);
+}
+
+_Noreturn static void end(void)
+{
+	for (unsigned i = 0; i < MAX_WORKERS; i++)
+		kill_worker(i);
+	for (unsigned i = 0; i < MAX_WORKERS; i++)
+		if (worker_pid[i])
+			waitpid(worker_pid[i], NULL, __WALL);
+	memset(worker_pid, 0, sizeof(worker_pid));
+	kill_orphans();
+	_exit(0);
+}
+
 static void tell(const struct wf_wire_msg *msg, const int *fds, unsigned n)
 {
 	if (wf_wire_send(WF_ZYGOTE_FD, msg, sizeof(*msg), fds, n))
-		_exit(1); /* the pool is gone */
+		end(); /* the pool is gone */
 }
 
 static void tell_exit(uint32_t worker, const siginfo_t *si)
@@ -100,25 +119,6 @@ static void fork_worker(uint32_t worker, const int fds[WF_FORK_FDS])
 	tell(&msg, &pidfd, pidfd >= 0);
 	if (pidfd >= 0)
 		close(pidfd);
-}
-
-/* Without pidfds. The worker was not reaped, so the number is still its own. */
-static void kill_worker(uint32_t worker)
-{
-	if (worker_pid[worker])
-		kill(worker_pid[worker], SIGKILL);
-}
-
-_Noreturn static void end(void)
-{
-	for (unsigned i = 0; i < MAX_WORKERS; i++)
-		kill_worker(i);
-	for (unsigned i = 0; i < MAX_WORKERS; i++)
-		if (worker_pid[i])
-			waitpid(worker_pid[i], NULL, __WALL);
-	memset(worker_pid, 0, sizeof(worker_pid));
-	kill_orphans();
-	_exit(0);
 }
 
 static void serve(void)

@@ -54,6 +54,8 @@ Test(job, untrusted_jobs_have_a_worker_each, .timeout = 60)
 	open_pool(&o);
 	for (int i = 0; i < 20; i++)
 		cr_assert_eq(call_int("count"), 1);
+	for (int i = 0; i < 20; i++) /* it is gone before its result is looked at */
+		cr_assert(gone(call_int("pid")));
 	cr_assert_eq(call("corrupt_state", NULL), 0);
 	cr_assert_eq(call_int("count"), 1);
 	close_pool();
@@ -94,10 +96,13 @@ static ssize_t call_with(const char *name, const char *text)
 Test(job, descriptors_and_secrets_stay_here, .timeout = 60)
 {
 	struct weft_job_pool_options o = options();
+	char path[64];
 
 	setenv("JOB_TEST_SECRET", "x", 1);
 	cr_assert_geq(dup2(1, 100), 0); /* not close-on-exec */
 	open_plain();
+	snprintf(path, sizeof(path), "/proc/%d/fd/100", weft_job_worker_pid(pool, -1));
+	cr_assert_eq(access(path, F_OK), -1); /* nor has the zygote it */
 	cr_assert_leq(call_int("descriptors"), 3);
 	cr_assert_eq(call_with("getenv", "JOB_TEST_SECRET"), 1);
 	close_pool();
