@@ -1,0 +1,23 @@
+"""Two tasks side by side: threading.Thread, start, join."""
+import threading
+import time
+
+
+def task(name):
+    print(f'{name} begins')
+    time.sleep(2)
+    print(f'{name} ends')
+
+
+def main():
+    threads = [threading.Thread(target=task, args=(f'task {i}',)) for i in (1, 2)]
+    begun = time.monotonic()
+    for thread in threads:
+        thread.start()
+        time.sleep(0.1)
+    for thread in threads:
+        thread.join()
+    print(f'all done after {time.monotonic() - begun:.0f} s')
+
+
+main()
