@@ -132,7 +132,7 @@ static int sleep_by(struct weft_shm_mutex *m, uint32_t word, uint64_t until)
 int weft_shm_mutex_lock(struct weft_shm_mutex *mutex, weft_time until)
 {
 	bool waited = false;
-	uint32_t word;
+	uint32_t word = 0;
 	uintptr_t who;
 	int rc = wf_may_wait(&who);
 
