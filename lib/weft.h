@@ -15,6 +15,7 @@
 #include "weft/stack.h" /* what stacks cost: high-water marks, limits */
 #include "weft/time.h"  /* clock, sleep, deadline scopes */
 #include "weft/scope.h" /* cancelling a part, shields for cleaning up */
+#include "weft/local.h" /* values, cleanups and context of a coroutine */
 #include "weft/group.h" /* coroutines that end together */
 #include "weft/sync.h"  /* mutex, condition, semaphore, event, barrier, ... */
 #include "weft/chan.h"  /* channels, select */

@@ -93,6 +93,28 @@ int wf_group_cancel(struct wf_group *g);
 unsigned wf_group_running(const struct wf_group *g);
 int wf_group_close(struct wf_group *g, unsigned *ret_index);
 
+/* belongings.c */
+struct wf_cleanup {
+	void (*run)(struct wf_cleanup *c); /* which may end its memory */
+	struct wf_cleanup *next;
+};
+
+int wf_cleanup_push(
+	struct wf_cleanup *c); /* of the caller, at its end: the latest first */
+void **wf_locals(void);        /* a word of the calling coroutine's, NULL at first */
+
+struct wf_context {
+	uint32_t refs; /* CX1 */
+	uint64_t deadline;
+	void (*free)(struct wf_context *c);
+};
+
+struct wf_context *wf_context(void);
+struct wf_context *wf_context_swap(
+	struct wf_context *c); /* in a coroutine; references stay */
+void wf_context_get(struct wf_context *c);
+void wf_context_put(struct wf_context *c);
+
 /* idle.c: to some worker. Async-signal-safe. -ESHUTDOWN */
 struct wf_msg;
 int wf_send_from_signal(struct wf_msg *msg);

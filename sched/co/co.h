@@ -51,6 +51,8 @@
 
 struct wf_co;
 struct wf_group;
+struct wf_cleanup;
+struct wf_context;
 struct wf_worker;
 
 enum wf_wait {
@@ -139,6 +141,10 @@ struct wf_co {
 	bool done, detached;
 	void *joiner; /* a coroutine, or a thread's waiter with bit 0 set */
 	uint64_t joiner_word;
+
+	struct wf_cleanup *cleanups; /* owner only, as the next two: the newest first */
+	void *locals;                /* the library's */
+	struct wf_context *context;  /* what its children inherit, or NULL */
 
 	struct wf_group *open;  /* owner only: the innermost one that it has open */
 	struct wf_group *group; /* GR1 (run/group.h): the one it is in, or NULL */

@@ -21,6 +21,7 @@
 
 #include "../base/sys.h"
 #include "../sched.h"
+#include "belongings.h"
 #include "group.h"
 #include "rt.h"
 #include "switch.h"
@@ -145,7 +146,11 @@ void wf_co_main(void *arg)
 
 	wf_fiber_enter(&co->fiber, w->leaving ? NULL : &w->loop_fiber);
 	w->publish(w, w->leaving);
-	co->status = co->fn(co->arg);
+	co->status = wf_likely(!co->context) ? co->fn(co->arg) : wf_context_run(co);
+	if (wf_unlikely(co->cleanups != NULL))
+		wf_cleanups_run(co);
+	if (wf_unlikely(co->context != NULL))
+		wf_context_drop(co);
 	end(wf_worker_self(), co);
 	wf_bug("a coroutine that ended ran again");
 }
@@ -170,6 +175,9 @@ static void init(struct wf_co *co, int (*fn)(void *), void *arg, bool detached)
 	wf_atomic_store_relaxed(&co->bound, (uint16_t)0); /* BD1 relaxed: not yet known */
 	co->scope = NULL;
 	co->open = NULL;
+	co->cleanups = NULL;
+	co->locals = NULL;
+	co->context = NULL;
 	wf_atomic_store_relaxed(&co->group, NULL); /* GR1 relaxed: not yet known */
 	co->runs_local = co->runs_remote = 0;
 	wf_atomic_store_relaxed(&co->fn, fn); /* CN1 relaxed: for reports */
@@ -281,7 +289,7 @@ static int give_up(struct wf_worker *w, struct wf_co *co, int rc)
 	return rc;
 }
 
-/* On a worker; grouped: the coroutine has a group other than the runtime's. */
+/* On a worker; grouped: the coroutine has a group other than the runtime's, or a context. */
 static inline __attribute__((always_inline)) int spawn_on(
 	struct wf_worker *w, struct wf_group *g, bool grouped, int (*fn)(void *),
 	void *arg, const struct wf_spawn *s, void **ret_handle)
@@ -299,6 +307,8 @@ static inline __attribute__((always_inline)) int spawn_on(
 	init(co, fn, arg, !ret_handle);
 	if (grouped && (rc = join_group(w, g, co)))
 		return give_up(w, co, rc);
+	if (grouped)
+		wf_context_inherit(co, w->current);
 	if (ret_handle)
 		*ret_handle = wf_co_handle(co);
 	wf_count(&w->count.spawned, 1u); /* RT2: relaxed */
@@ -359,7 +369,8 @@ int wf_spawn_into(struct wf_group *g, int (*fn)(void *), void *arg,
 	if (wf_likely(w != NULL)) {
 		if (wf_unlikely(wf_atomic_load_acquire(&wf_rt.phase) != WF_UP)) /* RT1 */
 			return not_up();
-		if (wf_unlikely(g || w->current->open) || wf_group_has(w->current))
+		if (wf_unlikely(g || w->current->open || w->current->context) ||
+		    wf_group_has(w->current))
 			return spawn_grouped(w, g, fn, arg, s, ret_handle);
 		return spawn_on(w, NULL, false, fn, arg, s, ret_handle);
 	}
