@@ -10,7 +10,7 @@ static ssize_t heavy(const struct weft_job_args *a)
 	long *x = a->out;
 
 	*x = *(const int *)a->in;
-	for (int i = 0; i < 2000000; i++)
+	for (int i = 0; i < 10000000; i++)
 		*x = (*x * 1103515245 + 12345) % 2147483648;
 	return sizeof(*x);
 }
@@ -18,7 +18,7 @@ WEFT_JOB("heavy", heavy)
 
 static int light(void *arg)
 {
-	for (int *answers = arg; weft_sleep_ns(10 * WEFT_MS) == 0; ++*answers)
+	for (int *answers = arg; weft_sleep_ns(WEFT_MS) == 0; ++*answers)
 		;
 	return 0; /* cancelled */
 }

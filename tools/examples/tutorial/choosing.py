@@ -5,7 +5,7 @@ from concurrent.futures import ProcessPoolExecutor
 
 def heavy(n):
     x = n
-    for _ in range(2000000):
+    for _ in range(10000000):
         x = (x * 1103515245 + 12345) % 2147483648
     return x
 
@@ -13,7 +13,7 @@ def heavy(n):
 async def light(answers, over):
     while not over.is_set():
         answers.append(1)
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(0.001)
 
 
 async def main():
