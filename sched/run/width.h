@@ -12,8 +12,9 @@
  * something, and nothing else.
  *
  * LW1  retired: store_seq by who changes the width, before a message to the worker  <->
- *      load_relaxed by who chooses a worker for something. A stale look costs a hop: a retired
- *      worker hands on whatever comes.
+ *      load_acquire by who chooses a worker for something: the ring of one that was opened
+ *      late is there before. A stale look costs a hop: a retired worker hands on whatever
+ *      comes.
  * LW2  duty_posted: xchg_seq to 1 after `retired` was stored, who finds 0 sends duty_msg  <->
  *      store_seq of 0 by the worker, before it reads `retired`.
  * LW3  changing: cas_seq by who changes the width, store_seq of 0 after it: one at a time.

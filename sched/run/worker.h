@@ -225,7 +225,7 @@ static inline bool wf_may_run(struct wf_worker *w, const struct wf_co *co)
 /* Whether it takes no new work; a hint. */
 static inline bool wf_is_retired(const struct wf_worker *w)
 {
-	return wf_unlikely(wf_atomic_load_relaxed(&w->retired)); /* LW1 relaxed */
+	return wf_unlikely(wf_atomic_load_acquire(&w->retired)); /* LW1 */
 }
 
 /* The first slot from i on that has a ring, or NULL. */

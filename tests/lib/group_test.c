@@ -411,7 +411,7 @@ static int where_am_i(void *arg)
 {
 	const struct wf_co *me = wf_worker_self()->current;
 
-	CHECK_EQ(me->bound, 1);
+	CHECK_EQ(me->bound, wf_worker_home(wf_worker_self()) + 1);
 	if (arg) {
 		CHECK_EQ(weft_spawn(where_am_i, NULL, NULL, NULL),
 			 0); /* its children too */
@@ -422,10 +422,8 @@ static int where_am_i(void *arg)
 
 static int a_group_is_bound(void *arg)
 {
-	const struct weft_co_attr attr = {.size = sizeof(attr),
-					  .name = "member",
-					  .flags = WEFT_CO_BOUND,
-					  .node = 1};
+	const struct weft_co_attr attr = {
+		.size = sizeof(attr), .name = "member", .flags = WEFT_CO_BOUND};
 	const struct weft_group_options o = {.size = sizeof(o), .attr = &attr};
 	struct weft_group g = {{0}};
 

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* What the tests of job pools share. The jobs are in job_worker.c; JOB_WORKER is its path. */
+/* What the tests of job pools share. The jobs are in job_worker.c; JOB_WORKER is its path, or the
+ * environment's where it was built elsewhere. */
 #ifndef WF_TESTS_LIB_JOB_POOL_H
 #define WF_TESTS_LIB_JOB_POOL_H
 
 #include <errno.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "../check.h"
@@ -24,7 +26,7 @@ static inline struct weft_job_pool_options options(void)
 {
 	return (struct weft_job_pool_options){
 		.size = sizeof(struct weft_job_pool_options),
-		.exe = JOB_WORKER,
+		.exe = getenv("JOB_WORKER") ? getenv("JOB_WORKER") : JOB_WORKER,
 		.max_workers = 2,
 		.start_ns = 60 * WEFT_SEC};
 }

@@ -497,7 +497,7 @@ static bool put(const char *dir, const char *file, int number)
 	char path[256];
 
 	snprintf(path, sizeof(path), "%s/%s", dir, file);
-	FILE *f = fopen(path, "we");
+	FILE *f = fopen(path, "r+e"); /* it makes none where there is no such control */
 	bool good = f && fprintf(f, "%d", number) > 0;
 	return (f ? !fclose(f) : false) && good;
 }

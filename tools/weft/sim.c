@@ -293,9 +293,9 @@ static int print_json(struct tally *t)
 {
 	json_t *top = json_pack(
 		"{sI sI si sI sI sb so}", "first", (json_int_t)t->ask.first, "seeds",
-		(json_int_t)(t->passed + t->failed), "level", t->ask.level, "passed",
-		(json_int_t)t->passed, "failed", (json_int_t)t->failed, "replayable",
-		!t->differs && !t->silent, "failures", t->failures);
+		(json_int_t)t->passed + (json_int_t)t->failed, "level", t->ask.level,
+		"passed", (json_int_t)t->passed, "failed", (json_int_t)t->failed,
+		"replayable", !t->differs && !t->silent, "failures", t->failures);
 	int rc = top ? json_dumpf(top, stdout, JSON_INDENT(1)) : -1;
 
 	json_decref(top);

@@ -22,7 +22,10 @@ static int produce(int fd)
 		weft_shm_queue_push(queue, item,
 				    (size_t)snprintf(item, ITEM, "item %d", i),
 				    WEFT_NEVER);
-	return weft_shm_queue_close(queue) != 0;
+	int rc = weft_shm_queue_close(queue);
+	weft_shm_queue_free(queue);
+	weft_shm_free(shm);
+	return rc != 0;
 }
 
 static int consume(void *queue)

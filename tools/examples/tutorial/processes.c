@@ -16,7 +16,7 @@ WEFT_JOB("task", task)
 
 static ssize_t crash(const struct weft_job_args *a)
 {
-	return *(volatile char *)(a->in_len);
+	return *(volatile char *)(a->in_len + 1); /* there is nothing at 1 */
 }
 WEFT_JOB("crash", crash)
 
