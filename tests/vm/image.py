@@ -6,7 +6,7 @@ import subprocess
 
 APPLETS = ('cat cmp cut dmesg echo env grep head ip ls mkdir mount poweroff sed sh sleep sync tail timeout '
            'tr true wc wget').split()
-FOLDERS = 'bin dev etc lib proc root run sbin sys tmp usr usr/bin'.split()
+FOLDERS = 'bin dev etc lib proc root run sbin sys tmp usr usr/bin usr/lib'.split()
 
 
 class Image:
@@ -19,6 +19,7 @@ class Image:
             self.files[name] = stat.S_IFDIR | 0o755, b''
         self.files['tmp'] = stat.S_IFDIR | 0o1777, b''
         self.files['dev/console'] = stat.S_IFCHR | 0o600, (5, 1)
+        self.text('usr/lib/os-release', 'ID=weft-test-guest\n')
         self.text('etc/passwd', 'root:x:0:0::/root:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n')
         self.text('etc/group', 'root:x:0:\nnogroup:x:65534:\n')
 
