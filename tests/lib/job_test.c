@@ -437,7 +437,7 @@ Test(job, closing_kills_what_takes_too_long, .timeout = 60)
 	cr_assert_eq(weft_job_wait(quick, &n), 0);
 	cr_assert_eq(n, 4);
 	cr_assert_eq(weft_job_wait(endless, &n), 0);
-	cr_assert_eq(n, -ECANCELED);
+	cr_assert_eq(n, -ECANCELED, "%zd", n);
 }
 
 Test(job, workers_run_where_they_are_told_to, .timeout = 60)
