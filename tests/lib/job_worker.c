@@ -153,7 +153,7 @@ WEFT_JOB("sigkill", kills_itself)
 static ssize_t spin(const struct weft_job_args *a)
 {
 	(void)a;
-	for (volatile int i = 0;; i++)
+	for (volatile unsigned i = 0;; i++) /* may come round */
 		continue;
 	return 0;
 }
