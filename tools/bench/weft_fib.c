@@ -5,7 +5,7 @@
  */
 #include <weft.h>
 
-#include "micro.h"
+#include "counters.h"
 
 static const struct weft_co_attr fork_one = {.size = sizeof(fork_one),
 					     .flags = WEFT_CO_FORK};
@@ -29,6 +29,7 @@ static int fib(void *arg)
 static int bench(void *arg)
 {
 	for (int round = 0; round < 2; round++) { /* the first makes the stacks */
+		const struct bench_counters before = bench_counters_now();
 		uint64_t start = bench_now();
 		int x = fib((void *)*(intptr_t *)arg);
 
@@ -36,6 +37,8 @@ static int bench(void *arg)
 		       (double)(bench_now() - start) / 1e6);
 		if (x <= 0)
 			return 1;
+		if (round)
+			bench_counters_since(&before);
 	}
 	return 0;
 }

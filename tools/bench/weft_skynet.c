@@ -5,7 +5,7 @@
  */
 #include <weft.h>
 
-#include "micro.h"
+#include "counters.h"
 
 struct node {
 	long first, size; /* in: the leaves below */
@@ -42,11 +42,14 @@ static int bench(void *arg)
 	struct node root = {0, *(long *)arg, 0};
 
 	for (int round = 0; round < 2; round++) { /* the first makes the stacks */
+		const struct bench_counters before = bench_counters_now();
 		uint64_t start = bench_now();
 
 		grow(&root);
 		printf("%s %.3f\n", round ? "ms" : "first_ms",
 		       (double)(bench_now() - start) / 1e6);
+		if (round)
+			bench_counters_since(&before);
 	}
 	return root.sum != root.size * (root.size - 1) / 2;
 }

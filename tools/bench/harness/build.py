@@ -37,6 +37,7 @@ PROGRAMS = {
     "weft_idle": ("weft", "weft_idle.c", [], []),
     "across_threads": ("c", "peers/across_threads.c", [], ["-pthread"]),
     "weft_chan": ("weft", "weft_chan.c", [], []),
+    "weft_scale": ("weft", "weft_scale.c", [], []),
     "weft_mutex": ("weft", "weft_mutex.c", [], []),
     "weft_class": ("weft", "weft_class.c", [], []),
     "weft_clump": ("weft", "weft_clump.c", [], ["-pthread"]),

@@ -52,7 +52,7 @@ class Micro:
                 results.add(self.name, self.case, s.name, "instructions_per_op", counted)
 
     def _once(self, results, opt, s, path, r, core):
-        n = s.n // (5 if opt.quick and s.n > 200000 else 1)
+        n = s.n // (10 if opt.quick and s.n > 200000 else 1)  # trees want powers of ten
         status, out, err = procs.output([path, str(n), *s.args],
                                         None if self.all_cores else [core], s.env)
         if status:

@@ -34,6 +34,13 @@ METRICS = {
     "steals_per_request": ("1", "low"),
     "mb_per_second": ("MB/s", "high"),
     "rate": ("1/s", "high"),
+    "switches": ("1", "low"),
+    "steals_near": ("1", "low"),
+    "steals_node": ("1", "low"),
+    "steals_remote": ("1", "low"),
+    "runs_remote": ("1", "low"),
+    "wakes": ("1", "low"),
+    "cpu_ms": ("ms", "low"),
 }
 
 OURS = "weft"

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """THE table of benchmarks. A new one is an entry here, plus its programs in build.py."""
 
+import os
+
 from .echo import Echo, System as EchoServer
 from .flood import Flood
 from .http import Http
@@ -20,6 +22,24 @@ def trees(what, n):
         System("go", "micro_go", n, [what], GO),
         System("go, 2 workers", "micro_go", n, [what], {"GOMAXPROCS": "2"}),
     ]
+
+
+def widths():
+    """1, 2, 4 ... workers, as many as there are CPUs, and these at last."""
+    cpus = len(os.sched_getaffinity(0))
+    return sorted({*(1 << i for i in range(cpus.bit_length()) if 1 << i <= cpus), cpus})
+
+
+def scale(what, n, peers=()):
+    """One workload on more and more workers; counters beside the time are weft's."""
+    for w in widths():
+        go = {"GOMAXPROCS": str(w)}
+        program = ("weft_scale", [str(w), what]) if not peers else (f"weft_{what}", [str(w)])
+        yield f"{what}, workers: {w}", 5, [
+            System("weft", program[0], n, program[1]),
+            System("go", "micro_go", n, [what], go),
+            *([System("tokio", "micro_tokio", n, [what, str(w)])] if "tokio" in peers else []),
+        ]
 
 
 BENCHES = [
@@ -45,6 +65,10 @@ BENCHES = [
           rounds=5, all_cores=True),
     Micro("fib", "fork and join: fib(27), 832,039 coroutines", trees("fib", 27),
           rounds=5, all_cores=True),
+    Cases("scale", "what more workers are worth, with thefts and wake-ups", [
+        *scale("skynet", 1_000_000, ["tokio"]), *scale("fib", 27, ["tokio"]),
+        *scale("pairs", 1_000_000), *scale("pieces", 100_000),
+    ], all_cores=True),
     Cases("channel", "channels of one word", [
         ("a round trip over two that hold nothing, one worker", 9, [
             System("weft", "weft_chan", 1_000_000, instructions=True),

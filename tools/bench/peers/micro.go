@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 
 // Go: `micro N yield|spawn|memory|skynet|fib|across|idle|chan|many|one|select|mutex|wg|recycle|rearm|
-// late|loaded`, as weft's programs and cases of that name.
+// late|loaded|pairs|pieces`, as weft's programs and cases of that name.
 package main
 
 import (
@@ -408,10 +408,66 @@ func late(n int) { lateness(n, 0) }
 
 func loaded(n int) { lateness(n, 16) }
 
+// As the cases of weft_scale.c.
+func pairs(n int) {
+	var wg sync.WaitGroup
+	many := 4 * runtime.GOMAXPROCS(0)
+	start := time.Now()
+	for i := 0; i < many; i++ {
+		there, back := make(chan int), make(chan int)
+		wg.Add(1)
+		go func() {
+			for word := range there {
+				back <- word
+			}
+		}()
+		go func() {
+			for j := 0; j < n/many; j++ {
+				there <- j
+				<-back
+			}
+			close(there)
+			wg.Done()
+		}()
+	}
+	wg.Wait()
+	perOp(start, n)
+}
+
+func piece(leaves int, up *sync.WaitGroup) {
+	var below sync.WaitGroup
+	defer up.Done()
+	if leaves == 1 {
+		for end := time.Now().Add(20 * time.Microsecond); time.Now().Before(end); {
+		}
+		return
+	}
+	for i := 0; i < 8; i++ {
+		mine := leaves / 8
+		if i < leaves%8 {
+			mine++
+		}
+		if mine > 0 {
+			below.Add(1)
+			go piece(mine, &below)
+		}
+	}
+	below.Wait()
+}
+
+func pieces(n int) {
+	var all sync.WaitGroup
+	start := time.Now()
+	all.Add(1)
+	piece(n, &all)
+	all.Wait()
+	perOp(start, n)
+}
+
 func main() {
 	n, _ := strconv.Atoi(os.Args[1])
 	map[string]func(int){"yield": yields, "spawn": spawns, "memory": memory,
 		"skynet": skynet, "fib": fib, "across": across, "idle": idle, "chan": channel, "many": many,
 		"one": one, "select": selects, "wg": group, "mutex": mutex, "recycle": recycle, "rearm": rearm, "late": late,
-		"loaded": loaded}[os.Args[2]](n)
+		"loaded": loaded, "pairs": pairs, "pieces": pieces}[os.Args[2]](n)
 }
