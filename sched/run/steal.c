@@ -98,6 +98,20 @@ static unsigned dice(struct wf_worker *w)
 	return w->dice;
 }
 
+/*
+ * There is more where this came from: the next thief comes at once, and calls the next but one.
+ * Only for forks, of which each may be a tree, and for what has waited for long: of a busy
+ * server's queue half has just been taken, and its owner gets through the rest sooner than a
+ * sleeper wakes up. Other nodes have their own looks.
+ */
+static void call_more(struct wf_worker *w, struct wf_worker *v)
+{
+	uint64_t since = wf_atomic_load_relaxed(&v->busy_since); /* ID2 relaxed: a hint */
+
+	if (wf_deque_len(&v->forks) || (wf_queued(v) && w->now > since + WF_SENTINEL_NS))
+		wf_call_sleeper(w, v, WF_FAR_NODE);
+}
+
 /* Returns whether to look no further: *ret_co was taken, or somebody nearer was called. */
 static bool steal_circle(struct wf_worker *w, const struct wf_circle *c, unsigned begin,
 			 struct wf_co **ret_co)
@@ -113,8 +127,10 @@ static bool steal_circle(struct wf_worker *w, const struct wf_circle *c, unsigne
 		if (c->far == WF_FAR_REMOTE && wf_call_sleeper(w, v, WF_FAR_NODE))
 			return true;
 		*ret_co = take(w, v, c->far);
-		if (*ret_co)
+		if (*ret_co) {
+			call_more(w, v);
 			return true;
+		}
 	}
 	return false;
 }

@@ -6,7 +6,8 @@
  * the ring that it left (D4): the further it goes, the longer its queue must have waited and
  * the more must be in it. Past WF_STALE_ANY_NS one is enough from anywhere: it is behind
  * a hog. Work of another node is left to a sleeper of that node if there is one: who
- * found it wakes that one up and takes nothing.
+ * found it wakes that one up and takes nothing. A thief that leaves much behind calls the next one:
+ * so a tree or a clump has all workers after some wake-ups in a row, each by twice as many.
  */
 #ifndef WF_RUN_STEAL_H
 #define WF_RUN_STEAL_H

@@ -198,6 +198,41 @@ Test(steal, a_retired_sleeper_is_not_called)
 	cr_assert_eq(woken[13], 0);
 }
 
+Test(steal, a_thief_that_leaves_a_fork_calls_the_next)
+{
+	static struct wf_co fork[3];
+
+	worker[6].sleeping = worker[7].sleeping = worker[12].sleeping = 1;
+	laden(1, 0, WF_STALE_NS + 1);
+	for (unsigned i = 0; i < 3; i++)
+		wf_deque_push(&worker[1].forks, &fork[i]);
+	cr_assert_eq(wf_steal(me), &fork[0]);
+	cr_assert_eq(woken[6] + woken[7], 1);
+	cr_assert_eq(wf_steal(me), &fork[1]);
+	cr_assert_eq(woken[6] + woken[7], 2);
+	cr_assert_eq(wf_steal(me), &fork[2]);
+	cr_assert_eq(woken[12], 0); /* nothing is left, and that is another node */
+	cr_assert_eq(me->count.wakes, 2);
+}
+
+Test(steal, for_what_is_ready_only_when_it_waited_for_long)
+{
+	worker[6].sleeping = 1;
+	laden(1, QUEUED, WF_SENTINEL_NS);
+	cr_assert_eq(from(wf_steal(me)), 1);
+	cr_assert_eq(woken[6], 0);
+	empty(0);
+	worker[1].busy_since--;
+	cr_assert_eq(from(wf_steal(me)), 1);
+	cr_assert_eq(woken[6], 1);
+	worker[7].sleeping = 1;
+	empty(0);
+	empty(1);
+	laden(1, 1, WF_STALE_ANY_NS);
+	cr_assert_eq(from(wf_steal(me)), 1);
+	cr_assert_eq(woken[7], 0); /* that was all */
+}
+
 Test(steal, call_goes_no_further_than_asked)
 {
 	worker[6].sleeping = 1; /* another cache of the same node */
