@@ -28,7 +28,7 @@ endian = 'little'
 sys_root = '{root}'
 pkg_config_libdir = '{root}/usr/lib/{triple}/pkgconfig'
 [built-in options]
-c_args = ['-I{root}/usr/include', '-I{root}/usr/include/{triple}']
+c_args = ['-DWF_SEQ_STORE_XCHG', '-I{root}/usr/include', '-I{root}/usr/include/{triple}']
 c_link_args = ['-L{root}/usr/lib/{triple}', '-Wl,-rpath-link,{root}/usr/lib/{triple}']
 """
 
