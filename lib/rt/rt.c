@@ -57,6 +57,8 @@ int weft_start(const struct weft_options *opt)
 			       .timer_slack_us = o.timer_slack_us,
 			       .spin_us = o.spin_us,
 			       .linger_us = o.linger_us,
+			       .latency_weight = o.latency_weight,
+			       .normal_weight = o.normal_weight,
 			       .faults = o.faults,
 			       .pin = o.pin,
 			       .disable = o.disable,

@@ -40,8 +40,9 @@ enum weft_co_place {
 
 /*
  * Whose turn it is on a worker: latency first, then normal, then batch; but after 16 latency
- * coroutines one of another class, and after 16 normal ones one of batch, so none starves. A
- * runnable coroutine waits, besides what of its class came before it,
+ * coroutines one of another class, and after 16 normal ones one of batch, so none starves. (16: or
+ * as the settings latency_weight and normal_weight say.) A runnable coroutine waits, besides what
+ * of its class came before it,
  *
  *   latency  for the present run to end, for one run of another class, and one more for each
  *            16 latency ones before it. Completions, timers and messages are looked at after

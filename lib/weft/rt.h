@@ -116,6 +116,11 @@ struct weft_options {
 	const char *sim; /* WEFT_SIM: "SEED" or "SEED:LEVEL" simulates, see weft/sim.h */
 	const char *sim_report; /* WEFT_SIM_REPORT: a file that gets a line for each
 				   simulated run; "-" is stderr */
+	unsigned
+		latency_weight; /* WEFT_LATENCY_WEIGHT: while others wait, so many runs of class
+				    latency to one of another class (weft/co.h); 16, at most 1000 */
+	unsigned
+		normal_weight; /* WEFT_NORMAL_WEIGHT: of class normal to one of batch; the same */
 };
 
 /*

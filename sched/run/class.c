@@ -79,9 +79,9 @@ struct wf_co *wf_next_special(struct wf_worker *w)
 
 	if (w->off_duty)
 		return pop_pinned(w);
-	if (w->turns.latency < WF_TURNS)
+	if (w->turns.latency < wf_rt.conf.latency_weight)
 		co = pop_latency(w);
-	if (!co && w->turns.normal < WF_TURNS)
+	if (!co && w->turns.normal < wf_rt.conf.normal_weight)
 		co = pop_normal(w);
 	if (!co)
 		co = pop_batch(w);

@@ -3,17 +3,19 @@
  * What is runnable on a worker, by class. Each class has a lane: a run queue that thieves may
  * take from, and a list of what is pinned. Whose turn it is:
  *
- *	latency   first, but after WF_TURNS of them one of another class
- *	normal    and forks after them; after WF_TURNS of these, with or without latency
+ *	latency   first, but after latency_weight of them one of another class
+ *	normal    and forks after them; after normal_weight of these, with or without latency
  *	          between them, one of batch
  *	batch     and after each one a look at the ring, so that what completed meanwhile
  *	          does not wait for the next
  *
  * So nothing starves, and what is runnable waits for its class's others before it, and
  *
- *	latency   for one of another class, and one more for each WF_TURNS latency before it
- *	normal    for WF_TURNS latency each, and one batch for each WF_TURNS
- *	batch     for WF_TURNS normal each, with theirs
+ *	latency   for one of another class, and one more for each latency_weight before it
+ *	normal    for latency_weight latency each, and one batch for each normal_weight
+ *	batch     for normal_weight normal each, with theirs
+ *
+ * The two weights are settings (conf.def).
  *
  * Lanes other than the normal one, and pinned lists, are looked at only while `special` says
  * that there may be something: who uses neither does not pay for them.
@@ -22,8 +24,6 @@
 #define WF_RUN_LANE_H
 
 #include "runq.h"
-
-enum { WF_TURNS = 16 };
 
 enum wf_class { WF_NORMAL, WF_LATENCY, WF_BATCH, WF_CLASSES };
 

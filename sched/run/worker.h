@@ -121,7 +121,7 @@ struct wf_worker {
 	void *loop_sp;
 	struct wf_fiber loop_fiber;
 	struct {
-		unsigned latency, normal; /* since the last one of a lesser class */
+		long latency, normal; /* since the last one of a lesser class */
 	} turns;
 	struct {
 		uint64_t switches, latency_runs, batch_runs; /* counters */
