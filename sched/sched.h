@@ -156,6 +156,7 @@ ssize_t wf_recv(int fd, void *buf, size_t len, int flags);
 ssize_t wf_recv_all(int fd, void *buf, size_t len);
 int wf_accept(int fd);
 int wf_poll(int fd, short events);
+int wf_poll_now(int fd, short events);
 int wf_listening(int fd);       /* listen(2) was called */
 bool wf_receives_ahead(int fd); /* reading must go through wf_recv */
 int wf_adopt(int fd);

@@ -8,6 +8,7 @@
 #define WEFT_CHAN_H
 
 #include "base.h"
+#include "time.h"
 
 WEFT_BEGIN_DECLS
 
@@ -49,22 +50,41 @@ WEFT_API int weft_chan_close(struct weft_chan *chan);
 /* How many elements it holds; a hint while others use it. */
 WEFT_API uint32_t weft_chan_len(const struct weft_chan *chan);
 
-enum weft_select_op { WEFT_SELECT_SEND = 1, WEFT_SELECT_RECV };
+/*
+ * SEND, RECV   of `elem`; rc 0 or -EPIPE
+ * FD           when descriptor `fd` is ready for any of poll(2)'s `events`, as weft_poll() tells:
+ *              bytes and connections that came ahead count. rc: those that came; or -EBADF:
+ *              it is none, or was closed meanwhile; -EBUSY: POLLIN, and another coroutine receives
+ * TIMER        at the time `at`; rc 0
+ */
+enum weft_select_op {
+	WEFT_SELECT_SEND = 1,
+	WEFT_SELECT_RECV,
+	WEFT_SELECT_FD,
+	WEFT_SELECT_TIMER
+};
 
 struct weft_select {
 	enum weft_select_op op;
-	struct weft_chan *chan; /* NULL: this case never comes */
-	void *elem;             /* to send from, or to receive into */
+	struct weft_chan *chan; /* SEND, RECV. NULL: this case never comes */
+	void *elem;             /* SEND, RECV: to send from, or to receive into */
+	int fd;                 /* FD. negative: this case never comes */
+	short events;           /* FD */
+	weft_time at;           /* TIMER. WEFT_NEVER: this case never comes */
 };
 
 enum { WEFT_SELECT_MAX = 32 };
 
 /*
- * [waits] Do exactly one of the n cases and return its index; *ret_rc is what the send or
- * receive alone would have returned: 0 or -EPIPE. Among cases that can go on one is chosen
- * at random. block false: -EAGAIN when none can. Bound the wait with a deadline scope.
+ * [waits] Do exactly one of the n cases and return its index; *ret_rc (may be NULL) is its rc, for
+ * channels what the send or receive alone would have returned. Among cases that can go on one is
+ * chosen at random. block false: -EAGAIN when none can. A deadline or a cancelled scope around the
+ * call bounds it. Takes 7 KiB of stack. Descriptors that it has to wait for cost a coroutine each;
+ * nothing was read of them, and when it returns nothing waits for them any more.
  *   -EINVAL n is 0 or over WEFT_SELECT_MAX, or a case makes no sense
  *   -ECANCELED, -ETIMEDOUT: none was done
+ *   -EPERM descriptors without waiting in a plain thread: poll(2) does that
+ *   -EAGAIN, -ENOMEM also: no coroutine can be had for a descriptor; none was done
  */
 WEFT_API int weft_select(const struct weft_select *cases, unsigned n, bool block,
 			 int *ret_rc);

@@ -213,6 +213,11 @@ static int real_shutdown(int fd, int how)
 	return RESULT(shutdown(fd, how));
 }
 
+static int real_poll(struct pollfd *fd, unsigned n, int ms)
+{
+	return RESULT(poll(fd, n, ms));
+}
+
 static ssize_t real_sendfile(int out, int in, off_t *off, size_t n)
 {
 	return RESULT(sendfile(out, in, off, n));

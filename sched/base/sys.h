@@ -6,6 +6,7 @@
 
 #include <linux/futex.h>
 #include <liburing.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>

@@ -285,6 +285,36 @@ int wf_poll(int fd, short events)
 	return (int)res;
 }
 
+/* What the kernel alone can tell. */
+static int ask_kernel(int fd, short events)
+{
+	struct pollfd p = {.fd = fd, .events = events};
+	int n = wf_sys.poll(&p, 1, 0);
+
+	if (n <= 0)
+		return n;
+	return p.revents & POLLNVAL ? -EBADF : p.revents;
+}
+
+/* As wf_poll, without waiting: 0 if it would. Bytes that an armed stream is about to deliver are not
+ * looked for: they come by themselves. */
+int wf_poll_now(int fd, short events)
+{
+	struct wf_want_what what = {.want = WF_WANT_READABLE};
+
+	if (events & POLLIN) {
+		ssize_t res = from_stream(fd, &what, false);
+
+		if (res == -EAGAIN)
+			events &= (short)~POLLIN;
+		else if (res == -ENOSYS)
+			wf_fd_done(wf_fd_get(fd));
+		else
+			return (int)res;
+	}
+	return events ? ask_kernel(fd, events) : 0;
+}
+
 bool wf_receives_ahead(int fd)
 {
 	struct wf_fd *f = wf_fd_peek(fd);
