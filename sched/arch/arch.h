@@ -29,6 +29,27 @@ __attribute__((visibility("hidden"))) void *wf_ctx_make(void *stack_top,
 							void (*entry)(void *arg),
 							void *arg);
 
+/*
+ * Call fn(arg) so that to an unwinder its caller is the suspended context: backtrace(3) in fn goes on
+ * in frames that nobody runs. Frames of ctx begin behind the address that is returned by
+ * wf_ctx_visited(). The context must stay suspended meanwhile; it is not touched.
+ */
+#ifndef WF_ARCH_GENERIC
+#define WF_CTX_VISITS 1
+__attribute__((visibility("hidden"))) void wf_ctx_visit(void *ctx, void (*fn)(void *arg),
+							void *arg);
+__attribute__((visibility("hidden"))) extern const char wf_ctx_parked[];
+
+static inline const void *wf_ctx_visited(void)
+{
+#ifdef WF_ARCH_X86_64
+	return wf_ctx_parked + 1;
+#else
+	return wf_ctx_parked + 4;
+#endif
+}
+#endif
+
 /* A suspended context uses its stack down to that many bytes below the pointer to it: the red
  * zone of the ABI, or what libc keeps there. */
 #ifdef WF_ARCH_GENERIC

@@ -384,3 +384,63 @@ Test(switch, a_backtrace_ends_at_the_entry)
 	cr_assert(p.seen >= 12 && p.seen <= 15, "%d frames", (int)p.seen);
 	pair_fini(&p);
 }
+
+#ifdef WF_CTX_VISITS
+
+/* The frames of one who is suspended, by itself before it was and by who looked. */
+struct look {
+	struct pair pair; /* first */
+	void *own[64], *seen[64];
+	int n_own, n_seen;
+};
+
+static __attribute__((noinline)) int suspend_below(struct look *l, unsigned n)
+{
+	int depth = 0;
+
+	if (n) {
+		depth = suspend_below(l, n - 1);
+	} else {
+		l->n_own = backtrace(l->own, 64);
+		to_main(&l->pair);
+	}
+	__asm__ volatile("" : "+r"(depth)); /* no tail call */
+	return depth;
+}
+
+static void suspended(void *arg)
+{
+	for (;;)
+		suspend_below(arg, 10);
+}
+
+static void look(void *arg)
+{
+	struct look *l = arg;
+	void *frame[64];
+	int n = backtrace(frame, 64), first = 0;
+
+	while (first < n && frame[first] != wf_ctx_visited())
+		first++;
+	for (int i = first + 1; i < n; i++)
+		l->seen[l->n_seen++] = frame[i];
+}
+
+Test(switch, a_visitor_sees_the_frames_of_a_suspended_context)
+{
+	static struct look l;
+
+	pair_init(&l.pair, suspended);
+	wf_ctx_visit(l.pair.co, look, &l); /* it has not begun */
+	cr_assert_leq(l.n_seen, 2, "%d frames", l.n_seen);
+	to_co(&l.pair);
+	l.n_seen = 0;
+	wf_ctx_visit(l.pair.co, look, &l);
+	cr_assert(l.n_seen >= 11 && l.n_own >= 11, "%d, %d", l.n_own, l.n_seen);
+	for (int i = 1; i < 11; i++) /* from the outermost; the innermost went on a little */
+		cr_assert_eq(l.own[l.n_own - i], l.seen[l.n_seen - i], "frame %d", i);
+	to_co(&l.pair); /* nothing was touched */
+	pair_fini(&l.pair);
+}
+
+#endif

@@ -131,6 +131,43 @@ wf_ctx_entry:
 	.cfi_endproc
 	.size	wf_ctx_start, . - wf_ctx_start
 
+/*
+ * wf_ctx_visit(x0: ctx, x1: fn, x2: arg): while fn runs, this frame says that its caller's stack
+ * pointer is ctx, and that it was called by the instruction at wf_ctx_parked.
+ */
+	.p2align 4
+	.globl	wf_ctx_visit
+	.hidden	wf_ctx_visit
+	.type	wf_ctx_visit, %function
+wf_ctx_visit:
+	.cfi_startproc
+	hint	#34		/* bti c */
+	stp	x29, x30, [sp, #-32]!
+	.cfi_def_cfa_offset 32
+	.cfi_offset x29, -32
+	.cfi_offset x30, -24
+	stp	x19, x20, [sp, #16]
+	.cfi_offset x19, -16
+	.cfi_offset x20, -8
+	mov	x19, x0
+	adr	x20, wf_ctx_parked + 4
+	mov	x0, x2
+	.cfi_remember_state
+	.cfi_def_cfa x19, 0
+	.cfi_register x30, x20
+	blr	x1
+	.cfi_restore_state
+	ldp	x19, x20, [sp, #16]
+	ldp	x29, x30, [sp], #32
+	.cfi_restore x19
+	.cfi_restore x20
+	.cfi_restore x29
+	.cfi_restore x30
+	.cfi_def_cfa_offset 0
+	ret
+	.cfi_endproc
+	.size	wf_ctx_visit, . - wf_ctx_visit
+
 #endif
 
 	.section .note.GNU-stack, "", %progbits

@@ -119,6 +119,45 @@ wf_ctx_entry:
 	.cfi_endproc
 	.size	wf_ctx_start, . - wf_ctx_start
 
+/*
+ * wf_ctx_visit(rdi: ctx, rsi: fn, rdx: arg): while fn runs, this frame says that its caller's stack
+ * pointer is ctx, and that it was called by the instruction at wf_ctx_parked.
+ */
+	.p2align 4
+	.globl	wf_ctx_visit
+	.hidden	wf_ctx_visit
+	.type	wf_ctx_visit, @function
+wf_ctx_visit:
+	.cfi_startproc
+	endbr64
+	pushq	%rbx
+	.cfi_adjust_cfa_offset 8
+	.cfi_rel_offset rbx, 0
+	pushq	%r12
+	.cfi_adjust_cfa_offset 8
+	.cfi_rel_offset r12, 0
+	subq	$8, %rsp
+	.cfi_adjust_cfa_offset 8
+	movq	%rdi, %rbx
+	leaq	wf_ctx_parked+1(%rip), %r12
+	movq	%rdx, %rdi
+	.cfi_remember_state
+	.cfi_def_cfa rbx, 0
+	.cfi_register rip, r12
+	call	*%rsi
+	.cfi_restore_state
+	addq	$8, %rsp
+	.cfi_adjust_cfa_offset -8
+	popq	%r12
+	.cfi_adjust_cfa_offset -8
+	.cfi_restore r12
+	popq	%rbx
+	.cfi_adjust_cfa_offset -8
+	.cfi_restore rbx
+	ret
+	.cfi_endproc
+	.size	wf_ctx_visit, . - wf_ctx_visit
+
 #endif
 
 	.section .note.GNU-stack, "", @progbits
