@@ -46,8 +46,8 @@ struct wf_spawn {
 	int node; /* only there; -1: anywhere */
 };
 
-/* g NULL: as for weft_spawn() */
-int wf_spawn_into(struct wf_group *g, int (*fn)(void *), void *arg,
+/* g NULL: as for weft_spawn(); from: the code that asks, for reports */
+int wf_spawn_into(struct wf_group *g, const void *from, int (*fn)(void *), void *arg,
 		  const struct wf_spawn *s, void **ret_handle);
 int wf_join(void *handle, int *ret_status);
 int wf_detach(void *handle);
@@ -86,7 +86,7 @@ struct wf_group {
 };
 
 int wf_group_open(struct wf_group *g, uint32_t flags, uint32_t limit, uint64_t at);
-int wf_group_spawn(struct wf_group *g, int (*fn)(void *), void *arg,
+int wf_group_spawn(struct wf_group *g, const void *from, int (*fn)(void *), void *arg,
 		   const struct wf_spawn *s, void **ret_handle);
 int wf_group_next(struct wf_group *g, unsigned *ret_index, int *ret_status);
 int wf_group_cancel(struct wf_group *g);
@@ -192,6 +192,15 @@ struct wf_stall {
 	int syscall;
 	const char *wchan;
 	uint64_t minor_faults, major_faults;
+};
+
+/* report.c */
+enum wf_report_kind { WF_REPORT_STANDSTILL = 1, WF_REPORT_CYCLE = 2, WF_REPORT_LEFT = 3 };
+
+struct wf_co_report {
+	enum wf_report_kind kind;
+	unsigned n;
+	const char *text;
 };
 
 /* depths.c: free(*ret_rows); returns their number */

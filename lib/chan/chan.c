@@ -6,6 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+const struct wf_awaited weft__awaited_chan[] = {
+	[WEFT_SELECT_SEND] = {.text = "room in a channel"},
+	[WEFT_SELECT_RECV] = {.text = "an element of a channel"},
+};
+
 int weft_chan_new(size_t elem_size, uint32_t capacity, struct weft_chan **ret_chan)
 {
 	if (elem_size > 65536 || (elem_size && capacity > SIZE_MAX / 2 / elem_size))
@@ -135,7 +140,8 @@ static int try_it(struct weft_chan *c, enum weft_select_op op, void *elem)
 static __attribute__((noinline)) int wait_for(struct weft_chan *c, enum weft_select_op op,
 					      void *elem)
 {
-	struct chan_waiter me = {.op = op, .elem = elem};
+	struct chan_waiter me = {
+		.waiter.what = &weft__awaited_chan[op], .op = op, .elem = elem};
 	struct wf_waiter *woken;
 	int rc;
 

@@ -20,6 +20,9 @@ struct weft_chan {
 	char ring[] __attribute__((aligned(16)));
 };
 
+/* By operation. */
+extern const struct wf_awaited weft__awaited_chan[];
+
 /* One who waits to send or to receive. */
 struct chan_waiter {
 	struct wf_waiter waiter; /* first */

@@ -30,7 +30,7 @@ int weft__lookout_begin(struct wf_group *g, struct lookout *l)
 {
 	const struct wf_spawn how = {.name = "weft_select", .worker = -1, .node = -1};
 
-	return wf_group_spawn(g, look_out, l, &how, NULL);
+	return wf_group_spawn(g, __builtin_return_address(0), look_out, l, &how, NULL);
 }
 
 int weft__lookout_now(struct lookout *l)

@@ -139,11 +139,13 @@ static int do_one(struct selection *s, int *ret_rc, struct wf_waiter **ret_woken
 	return -EAGAIN;
 }
 
+static const struct wf_awaited awaited = {.text = "a case of a select"};
+
 /* No case has a queue: only a timer, a cancel or a deadline ends this. */
 static int wait_for_nothing(uint64_t until)
 {
 	struct wf_waitq none = {0};
-	struct wf_waiter me = {.until = until};
+	struct wf_waiter me = {.until = until, .what = &awaited};
 	int rc;
 
 	do {
@@ -159,6 +161,7 @@ static int wait_for_one(struct selection *s, int *ret_rc, int *ret_index)
 	if (!s->n)
 		return wait_for_nothing(s->at);
 	s->waiter[0].waiter.until = s->at; /* of a plain thread */
+	s->waiter[0].waiter.what = &awaited;
 	int rc = wf_waitq_wait_any(&s->waiter[0].waiter);
 	if (rc)
 		return rc;

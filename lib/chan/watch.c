@@ -82,10 +82,12 @@ int weft_watch_get(struct weft_watch *watch, uint64_t *io_version, void *ret_val
 	return rc;
 }
 
+static const struct wf_awaited awaited = {.text = "a watch"};
+
 int weft_watch_wait(struct weft_watch *watch, uint64_t *io_version, void *ret_value)
 {
 	struct watch *w = (struct watch *)watch;
-	struct wf_waiter me = {0};
+	struct wf_waiter me = {.what = &awaited};
 	uintptr_t who;
 	int rc = wf_may_wait(&who);
 

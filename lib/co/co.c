@@ -13,12 +13,13 @@ int weft_spawn(int (*fn)(void *arg), void *arg, const struct weft_co_attr *attr,
 {
 	if (!fn)
 		return -EINVAL;
+	const void *from = __builtin_return_address(0);
 	if (!attr)
-		return wf_spawn_into(NULL, fn, arg, NULL, (void **)ret_co);
+		return wf_spawn_into(NULL, from, fn, arg, NULL, (void **)ret_co);
 
 	struct wf_spawn s;
 	int rc = weft__attr_spawn(attr, &s);
-	return rc ? rc : wf_spawn_into(NULL, fn, arg, &s, (void **)ret_co);
+	return rc ? rc : wf_spawn_into(NULL, from, fn, arg, &s, (void **)ret_co);
 }
 
 int weft_join(struct weft_co *co, int *ret_status)

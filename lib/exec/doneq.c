@@ -75,10 +75,12 @@ static bool take_out(struct doneq *q, struct weft_future *f)
 	return mine;
 }
 
+static const struct wf_awaited awaited = {.text = "one of its futures", .outside = true};
+
 /* [waits] One that has ended, still linked; NULL: *ret_rc. */
 static struct weft_future *await_one(struct doneq *q, uint64_t at, int *ret_rc)
 {
-	struct wf_waiter me = {.until = at ? at : 1};
+	struct wf_waiter me = {.until = at ? at : 1, .what = &awaited};
 	uintptr_t who;
 	int rc = wf_may_wait(&who);
 

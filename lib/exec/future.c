@@ -256,9 +256,11 @@ int weft_promise_set(struct weft_future *f, int status)
 
 /* Waiting. */
 
+static const struct wf_awaited awaited = {.text = "a future", .outside = true};
+
 int weft__future_await(struct weft_future *f, uint64_t at, bool hard)
 {
-	struct wf_waiter me = {.until = at ? at : 1};
+	struct wf_waiter me = {.until = at ? at : 1, .what = &awaited};
 	uintptr_t who;
 	int rc = hard ? 0 : wf_may_wait(&who);
 

@@ -234,7 +234,9 @@ int weft_pool_open(const struct weft_pool_options *opt, struct weft_executor **r
 	p->idle_ns = o.idle_ns ? o.idle_ns : 10 * WEFT_SEC;
 	snprintf(p->name, sizeof(p->name), "%s", o.name ? o.name : "weft/pool");
 	init_locks(p);
+	weft_sem_outside(&p->room);
 	weft_sem_post(&p->room, o.queue ? o.queue : 1024);
+	weft_event_outside(&p->empty);
 	*ret_ex = &p->ex;
 	return 0;
 }

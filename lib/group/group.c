@@ -57,7 +57,8 @@ int weft_group_spawn(struct weft_group *g, int (*fn)(void *arg), void *arg,
 		return -EINVAL;
 	int rc = attr ? weft__attr_spawn(attr, &s) : 0;
 	return rc ? rc
-		  : wf_group_spawn(core(g), fn, arg, attr ? &s : NULL, (void **)ret_co);
+		  : wf_group_spawn(core(g), __builtin_return_address(0), fn, arg,
+				   attr ? &s : NULL, (void **)ret_co);
 }
 
 int weft_group_next(struct weft_group *g, unsigned *ret_index, int *ret_status)

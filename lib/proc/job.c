@@ -43,6 +43,7 @@ static struct weft_job *new_job(struct weft_job_pool *p, const void *in, size_t 
 
 	if (!job)
 		return NULL;
+	weft_event_outside(&job->done);
 	job->pool = p;
 	job->in = in;
 	job->in_len = in_len;

@@ -34,6 +34,16 @@ static void tell_stall(const struct wf_stall *s, const struct wf_stall_sink *sin
 	((void (*)(const struct weft_stall *, void *))sink->user_fn)(&stall, sink->arg);
 }
 
+static void tell_report(const struct wf_co_report *r, const struct wf_report_sink *sink)
+{
+	const struct weft_report report = {.size = sizeof(report),
+					   .kind = (enum weft_report_kind)r->kind,
+					   .coroutines = r->n,
+					   .text = r->text};
+
+	((void (*)(const struct weft_report *, void *))sink->user_fn)(&report, sink->arg);
+}
+
 int weft_start(const struct weft_options *opt)
 {
 	struct weft_options o;
@@ -66,6 +76,10 @@ int weft_start(const struct weft_options *opt)
 			       .rescue = o.rescue,
 			       .blocking_threads = o.blocking_threads,
 			       .blocking_queue = o.blocking_queue,
+			       .reports = o.reports,
+			       .on_report = {.fn = o.on_report ? tell_report : NULL,
+					     .user_fn = (void (*)(void))o.on_report,
+					     .arg = o.report_arg},
 			       .sim = o.sim,
 			       .sim_report = o.sim_report,
 			       .stall_ms = o.stall_ms,

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "gate.h"
 
+static const struct wf_awaited awaited = {.text = "its turn at shared memory",
+					  .outside = true};
+
 int weft__gate_enter(struct gate *g)
 {
-	struct wf_waiter me = {0};
+	struct wf_waiter me = {.what = &awaited};
 	int rc = WF_WAIT_AGAIN;
 
 	while (rc == WF_WAIT_AGAIN) {

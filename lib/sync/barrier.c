@@ -10,10 +10,12 @@ struct barrier {
 
 _Static_assert(sizeof(struct barrier) <= sizeof(struct weft_barrier), "lib/weft/sync.h");
 
+static const struct wf_awaited awaited = {.text = "a barrier"};
+
 int weft_barrier_wait(struct weft_barrier *barrier, uint32_t n)
 {
 	struct wf_waitq *q = &((struct barrier *)barrier)->q;
-	struct wf_waiter me = {0};
+	struct wf_waiter me = {.what = &awaited};
 	uintptr_t who;
 	int rc = n ? wf_may_wait(&who) : -EINVAL;
 

@@ -11,9 +11,11 @@ struct cond {
 
 _Static_assert(sizeof(struct cond) <= sizeof(struct weft_cond), "lib/weft/sync.h");
 
+static const struct wf_awaited awaited = {.text = "a condition"};
+
 static int wait(struct cond *c, struct mutex *m)
 {
-	struct wf_waiter me = {0};
+	struct wf_waiter me = {.what = &awaited};
 
 	wf_spin_lock(&c->q.lock);
 	uint64_t seen = c->calls;

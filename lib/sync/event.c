@@ -15,7 +15,10 @@
 struct event {
 	struct wf_waitq q;
 	uint32_t state; /* EV1: enum state */
-	int32_t count;  /* q.lock */
+	union {
+		int32_t count; /* a wait group: q.lock */
+		bool outside;  /* an event: fixed before it is used */
+	};
 };
 
 enum state { NOT_YET, RUNNING, DONE };
@@ -24,9 +27,14 @@ _Static_assert(sizeof(struct event) <= sizeof(struct weft_event), "lib/weft/sync
 _Static_assert(sizeof(struct event) <= sizeof(struct weft_wg), "lib/weft/sync.h");
 _Static_assert(sizeof(struct event) <= sizeof(struct weft_once), "lib/weft/sync.h");
 
+static const struct wf_awaited awaited_event[] = {{.text = "an event"},
+						  {.text = "an event", .outside = true}},
+			       awaited_wg = {.text = "a wait group"},
+			       awaited_once = {.text = "the end of a once"};
+
 static int wait_for(struct event *e, bool hard)
 {
-	struct wf_waiter me = {0};
+	struct wf_waiter me = {.what = &awaited_event[e->outside]};
 	uintptr_t who;
 	int rc = hard ? 0 : wf_may_wait(&who);
 
@@ -43,6 +51,11 @@ static int wait_for(struct event *e, bool hard)
 			rc = 0;
 	}
 	return rc;
+}
+
+void weft_event_outside(struct weft_event *event)
+{
+	((struct event *)event)->outside = true;
 }
 
 int weft_event_wait(struct weft_event *event)
@@ -109,7 +122,7 @@ int weft_wg_done(struct weft_wg *wg)
 int weft_wg_wait(struct weft_wg *wg)
 {
 	struct event *e = (struct event *)wg;
-	struct wf_waiter me = {0};
+	struct wf_waiter me = {.what = &awaited_wg};
 	uintptr_t who;
 	int rc = wf_may_wait(&who);
 
@@ -143,7 +156,7 @@ static int run_once(struct event *o, int (*fn)(void *arg), void *arg)
 int weft_once_do(struct weft_once *once, int (*fn)(void *arg), void *arg)
 {
 	struct event *o = (struct event *)once;
-	struct wf_waiter me = {0};
+	struct wf_waiter me = {.what = &awaited_once};
 	uintptr_t who;
 	int rc = wf_may_wait(&who);
 

@@ -109,10 +109,12 @@ static int lead(struct flight *f, struct call *c, int (*fn)(void *arg, void **re
 	return status;
 }
 
+static const struct wf_awaited awaited = {.text = "another call of the same flight"};
+
 /* 0: it is done. */
 static int follow(struct call *c)
 {
-	struct wf_waiter me = {0};
+	struct wf_waiter me = {.what = &awaited};
 	uintptr_t who;
 	int rc = wf_may_wait(&who);
 

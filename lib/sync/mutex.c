@@ -13,9 +13,18 @@ static bool take_free(struct mutex *m, uintptr_t who)
 	return true;
 }
 
+static uintptr_t holder(const struct wf_waitq *q)
+{
+	const struct mutex *m = wf_container_of(q, const struct mutex, q);
+
+	return wf_atomic_load_relaxed(&m->owner); /* MX1 relaxed: a look from outside */
+}
+
+static const struct wf_awaited awaited = {.text = "a mutex", .holder = holder};
+
 int weft__mutex_take(struct mutex *m, uintptr_t who, bool hard)
 {
-	struct wf_waiter me = {0};
+	struct wf_waiter me = {.what = &awaited};
 
 	while (!me.granted) {
 		wf_spin_lock(&m->q.lock);

@@ -17,7 +17,7 @@ enum { FREE, HELD, BUSY /* held, and somebody may wait */ };
 struct mutex {
 	struct wf_waitq q;
 	uint32_t state;  /* MX1 */
-	uintptr_t owner; /* MX1: by the holder; others only compare it with themselves */
+	uintptr_t owner; /* MX1: by the holder; others compare it, or report it */
 };
 
 _Static_assert(sizeof(struct mutex) <= sizeof(struct weft_mutex), "lib/weft/sync.h");

@@ -48,10 +48,12 @@ int weft_notify_post(struct weft_notify *notify)
 	return rc;
 }
 
+static const struct wf_awaited awaited = {.text = "a post", .outside = true};
+
 int weft_notify_wait(struct weft_notify *notify)
 {
 	struct notify *n = (struct notify *)notify;
-	struct wf_waiter me = {0};
+	struct wf_waiter me = {.what = &awaited};
 	uintptr_t who;
 	int rc = wf_may_wait(&who);
 

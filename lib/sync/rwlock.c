@@ -47,9 +47,11 @@ static void serve(struct rwlock *l)
 	wf_waiters_wake(list);
 }
 
+static const struct wf_awaited awaited = {.text = "a reader/writer lock"};
+
 static int take(struct rwlock *l, bool writes)
 {
-	struct party me = {.writes = writes};
+	struct party me = {.waiter.what = &awaited, .writes = writes};
 	uintptr_t who;
 	int rc = wf_may_wait(&who);
 

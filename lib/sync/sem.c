@@ -11,6 +11,7 @@
 struct sem {
 	struct wf_waitq q;
 	uint32_t permits; /* q.lock */
+	bool outside;     /* fixed before it is used */
 };
 
 _Static_assert(sizeof(struct sem) <= sizeof(struct weft_sem), "lib/weft/sync.h");
@@ -46,10 +47,19 @@ static bool take(struct sem *s, uint32_t n)
 	return true;
 }
 
+static const struct wf_awaited awaited[] = {{.text = "a semaphore"},
+					    {.text = "a semaphore", .outside = true}};
+
+void weft_sem_outside(struct weft_sem *sem)
+{
+	((struct sem *)sem)->outside = true;
+}
+
 int weft_sem_wait(struct weft_sem *sem, uint32_t n)
 {
 	struct sem *s = (struct sem *)sem;
-	struct wf_waiter me __attribute__((aligned(64))) = {.n = n};
+	struct wf_waiter me
+		__attribute__((aligned(64))) = {.n = n, .what = &awaited[s->outside]};
 	uintptr_t who;
 	int rc = wf_may_wait(&who);
 

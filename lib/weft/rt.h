@@ -57,6 +57,35 @@ struct weft_stall {
 };
 
 /*
+ * Reports on coroutines that wait in vain and on those that were left behind, with `reports`.
+ *
+ *   STANDSTILL  every coroutine waits for another one, and no worker has run anything for a tenth of
+ *               a second. A thread of the program's own could still end it: one report each
+ *               time
+ *   CYCLE       each waits for a mutex that the next holds, or for the end of the next. Others may go
+ *               on, and these never will unless they are cancelled
+ *   LEFT        weft_stop() found coroutines that had not ended, before it cancels them, or that
+ *               have ended and were neither joined nor detached
+ *
+ * Who waits under a deadline, or for a descriptor, a time, a future, a post or another process is taken
+ * to wait for good reason. The same thread as for stalls looks, ten times a second, and not at all while
+ * everybody sleeps. Nothing is done about it: who may be cancelled is for the program to say.
+ *
+ * Told to on_report on a thread of weft's (LEFT: the one that stops), which waits for it, and lent until it
+ * returns; without on_report written to stderr. It may not stop the runtime, but may cancel. text has a title,
+ * then for each coroutine, of at most 100: its name, what it waits for and who holds that, the calls it is in (the
+ * innermost first, named as in a stall's `trace`), and where it was spawned.
+ */
+enum weft_report_kind { WEFT_REPORT_STANDSTILL = 1, WEFT_REPORT_CYCLE, WEFT_REPORT_LEFT };
+
+struct weft_report {
+	size_t size;
+	enum weft_report_kind kind;
+	unsigned coroutines;
+	const char *text; /* of many lines */
+};
+
+/*
  * Settings. A field left 0 (or NULL) takes its environment variable, else its default.
  * A setting given in code wins over the environment, except where the environment only
  * switches features off (WEFT_DISABLE). sched/base/conf.def is the table of them all.
@@ -121,6 +150,10 @@ struct weft_options {
 				    latency to one of another class (weft/co.h); 16, at most 1000 */
 	unsigned
 		normal_weight; /* WEFT_NORMAL_WEIGHT: of class normal to one of batch; the same */
+	int reports; /* WEFT_REPORTS: 1 reports coroutines that wait in vain, and those that are
+			left at the end; -1, the default: no */
+	void (*on_report)(const struct weft_report *report, void *arg);
+	void *report_arg;
 };
 
 /*

@@ -97,6 +97,9 @@ WEFT_API int weft_sem_trywait(struct weft_sem *s, uint32_t n);
 /* Add n permits. -EOVERFLOW: there would be more than UINT32_MAX. */
 WEFT_API int weft_sem_post(struct weft_sem *s, uint32_t n);
 
+/* Before it is used: plain threads post it. As weft_event_outside(). */
+WEFT_API void weft_sem_outside(struct weft_sem *s);
+
 /* An event: set stays set until reset. Zeroed it is not set. */
 struct weft_event {
 	uint64_t opaque[4];
@@ -105,6 +108,11 @@ struct weft_event {
 /* [waits] Until it is set. */
 WEFT_API int weft_event_wait(struct weft_event *e);
 WEFT_API void weft_event_set(struct weft_event *e);
+
+/* Before it is used: plain threads set it, so coroutines that wait for it are not reported to wait in
+ * vain (`reports` in weft/rt.h). */
+WEFT_API void weft_event_outside(struct weft_event *e);
+
 WEFT_API void weft_event_reset(struct weft_event *e);
 WEFT_API bool weft_event_is_set(const struct weft_event *e);
 

@@ -5,11 +5,19 @@
 
 #include <stddef.h>
 
-struct wf_stall; /* sched.h */
+struct wf_stall;     /* sched.h */
+struct wf_co_report; /* the same */
 
 /* Who is told of stalls. fn is the library's, which hands on to its user's. */
 struct wf_stall_sink {
 	void (*fn)(const struct wf_stall *stall, const struct wf_stall_sink *sink);
+	void (*user_fn)(void);
+	void *arg;
+};
+
+/* The same, of reports. */
+struct wf_report_sink {
+	void (*fn)(const struct wf_co_report *report, const struct wf_report_sink *sink);
 	void (*user_fn)(void);
 	void *arg;
 };
@@ -19,6 +27,7 @@ struct wf_conf {
 #define WF_CONF_TEXT(field, env, help)            const char *field;
 #include "conf.def"
 	struct wf_stall_sink on_stall;
+	struct wf_report_sink on_report;
 };
 
 /*

@@ -59,11 +59,17 @@ enum wf_wait {
 	WF_RUNNING = 0,
 	WF_WAIT_SLEEP, /* only its timer or a cancel wakes it */
 	WF_WAIT_OP, /* a call op is in flight on ring `wait_ring`; its completion wakes */
-	WF_WAIT_STREAM, /* for bytes or connections of the descriptor at `wait_obj` */
-	WF_WAIT_JOIN,   /* for the end of the coroutine at `wait_obj` */
-	WF_WAIT_QUEUE,  /* in a wait queue, by the waiter at `wait_obj` */
-	WF_WAIT_HARD,   /* cannot be cancelled: the release half of something */
+	WF_WAIT_STREAM,     /* for bytes or connections of the descriptor at `wait_obj` */
+	WF_WAIT_JOIN,       /* for the end of the coroutine at `wait_obj` */
+	WF_WAIT_QUEUE,      /* in a wait queue, by the waiter at `wait_obj` */
+	WF_WAIT_HARD,       /* cannot be cancelled: the release half of something */
+	WF_WAIT_HARD_QUEUE, /* both */
 };
+
+static inline bool wf_wait_is_hard(enum wf_wait kind)
+{
+	return kind >= WF_WAIT_HARD;
+}
 
 enum wf_kick {
 	WF_KICK_CANCEL = 1, /* sticky: every parking call says -ECANCELED from now on */
@@ -136,6 +142,7 @@ struct wf_co {
 
 	int (*fn)(void *arg); /* CN1 */
 	void *arg;
+	const void *from;         /* the code that asked for it */
 	int status;               /* fn's result; join_lock */
 	struct wf_spin join_lock; /* guards the next four */
 	bool done, detached;
@@ -153,7 +160,8 @@ struct wf_co {
 
 	/* Not reset between lives: other workers may hold them. */
 	struct wf_timer timer;
-	uint64_t seen;           /* CO1: the park that run/trim.c saw last */
+	uint64_t seen; /* CO1: the park that run/trim.c saw last */
+	uint64_t told; /* by the monitor: the park that run/deadlock.c reported */
 	struct wf_msg abort_msg; /* asks the ring's worker to look at kick and due */
 	struct wf_msg timer_msg; /* asks the heap's worker to move the timer */
 	uint32_t abort_posted;   /* AM1: abort_msg is on its way */

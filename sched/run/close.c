@@ -189,8 +189,8 @@ static int close_foreign(struct wf_fd *f, int fd)
 	    wf_atomic_cas_seq(&f->refs, &none, WF_FD_CLOSING)) /* FD2 */
 		return give_back(f);
 	wf_spin_unlock(&f->lock);
-	while ((rc = wf_spawn_into(NULL, close_entry, (void *)(intptr_t)fd, NULL, &co)) ==
-		       -EAGAIN ||
+	while ((rc = wf_spawn_into(NULL, __builtin_return_address(0), close_entry,
+				   (void *)(intptr_t)fd, NULL, &co)) == -EAGAIN ||
 	       rc == -ENOMEM)
 		wf_sys.nap(1000); /* until a coroutine has ended: a close takes effect */
 	if (rc == -ESHUTDOWN)

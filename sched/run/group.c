@@ -242,10 +242,14 @@ unsigned wf_group_running(const struct wf_group *g)
 	return wf_atomic_load_relaxed(&g->n_live); /* GR2 relaxed: a hint */
 }
 
+static const struct wf_awaited awaited_room = {.text = "room in its group"},
+			       awaited_member = {.text = "a member of its group"},
+			       awaited_end = {.text = "the end of its group"};
+
 /* [waits] Until there is room, or there never will be. */
 static int await_room(struct wf_group *g)
 {
-	struct wf_waiter me = {0};
+	struct wf_waiter me = {.what = &awaited_room};
 	uintptr_t who;
 	int rc = wf_may_wait(&who);
 
@@ -260,7 +264,7 @@ static int await_room(struct wf_group *g)
 	return rc;
 }
 
-int wf_group_spawn(struct wf_group *g, int (*fn)(void *), void *arg,
+int wf_group_spawn(struct wf_group *g, const void *from, int (*fn)(void *), void *arg,
 		   const struct wf_spawn *s, void **ret_handle)
 {
 	int rc;
@@ -270,7 +274,7 @@ int wf_group_spawn(struct wf_group *g, int (*fn)(void *), void *arg,
 	for (;;) {
 		rc = await_room(g);
 		if (!rc)
-			rc = wf_spawn_into(g, fn, arg, s, ret_handle);
+			rc = wf_spawn_into(g, from, fn, arg, s, ret_handle);
 		if (rc != -EAGAIN)
 			return rc;
 		lock(g); /* a limit of the runtime's, or somebody was quicker? */
@@ -331,7 +335,7 @@ static void forget_ended(struct wf_group *g)
 
 int wf_group_next(struct wf_group *g, unsigned *ret_index, int *ret_status)
 {
-	struct wf_waiter me = {0};
+	struct wf_waiter me = {.what = &awaited_member};
 	uintptr_t who;
 	int rc;
 
@@ -361,7 +365,7 @@ int wf_group_next(struct wf_group *g, unsigned *ret_index, int *ret_status)
 /* Wait until nobody is left. 0, or why the owner was stopped meanwhile. */
 static int await_end(struct wf_group *g)
 {
-	struct wf_waiter me = {0};
+	struct wf_waiter me = {.what = &awaited_end};
 	int rc = 0, why = 0;
 
 	for (;;) {

@@ -10,6 +10,7 @@
 #include "../base/task.h"
 #include "../sched.h"
 #include "adapt.h"
+#include "deadlock.h"
 #include "handover.h"
 #include "rescue.h"
 #include "signal.h"
@@ -37,6 +38,7 @@ static struct {
 	uint64_t adapts;     /* of looks at the width; 0: none */
 	uint64_t next_adapt; /* when */
 	bool rescue;
+	bool reports;        /* on deadlocks */
 	uint64_t next_walk;  /* over all coroutines, for the timers of the stalled */
 	struct watch *watch; /* one a slot */
 	char trace[TRACE_BYTES];
@@ -235,9 +237,18 @@ static bool rescue(void)
 	return true;
 }
 
+static uint64_t next_look(void)
+{
+	uint64_t now = wf_clock_ns();
+	uint64_t next = m.period ? now + m.period : m.next_adapt;
+	uint64_t reports = m.reports ? now + WF_DEADLOCK_NS : WF_NEVER;
+
+	return next < reports ? next : reports;
+}
+
 static void nap(void)
 {
-	uint64_t until = m.period ? wf_clock_ns() + m.period : m.next_adapt, now;
+	uint64_t until = next_look(), now;
 
 	while (state() == WF_MONITOR_TICKING && (now = wf_clock_ns()) < until) {
 		uint64_t ns = until - now;
@@ -304,7 +315,10 @@ static void *monitor_main(void *arg)
 {
 	pthread_setname_np(pthread_self(), "weft/monitor");
 	while (state() != WF_MONITOR_STOPPING) {
-		if (look_for_stalls())
+		bool calm = look_for_stalls();
+		if (m.reports && wf_deadlock_look(calm, &wf_rt.conf.on_report))
+			calm = false;
+		if (calm)
 			sleep_too();
 		adapt();
 		nap();
@@ -332,10 +346,12 @@ int wf_monitor_open(void)
 
 	m.period = stall_ms > 0 ? (uint64_t)stall_ms * 1000000 / 2 : 0;
 	m.adapts = wf_adapt_period_ns();
-	if (!m.period && !m.adapts)
+	m.reports = wf_rt.conf.reports > 0 && !wf_simulated(); /* there it knows itself */
+	if (!m.period && !m.adapts && !m.reports)
 		return 0;
-	m.next_adapt = wf_clock_ns() + m.adapts;
+	m.next_adapt = m.adapts ? wf_clock_ns() + m.adapts : WF_NEVER;
 	wf_adapt_open();
+	wf_deadlock_open();
 	m.watch = wf_sys.calloc(wf_rt.n_slots, sizeof(*m.watch));
 	if (!m.watch)
 		return -ENOMEM;

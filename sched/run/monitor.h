@@ -11,7 +11,8 @@
  * behind it is handed over (handover.c), for a blocked one to a spare worker if need be. With
  * `rescue` its completions are reaped too (rescue.c), every WF_RESCUE_NS, and hogs may have
  * spares.
- * It also looks at the width (adapt.h). If neither is wanted there is no such thread. While all workers sleep it sleeps too.
+ * It also looks at the width (adapt.h), and for those that wait in vain (deadlock.h). If none of it is
+ * wanted there is no such thread. While all workers sleep it sleeps too.
  *
  * MN1  StoreLoad: monitor := ASLEEP, then look at all `sleeping` (the monitor)  <->  clear
  *      one's own `sleeping`, then look at monitor (a worker that wakes up). One of the two

@@ -23,6 +23,7 @@
 #include "../sched.h"
 #include "monitor.h"
 #include "recruit.h"
+#include "report.h"
 #include "steal.h"
 
 struct wf_rt wf_rt;
@@ -274,11 +275,18 @@ static uint64_t sim_progress(void)
 	return n;
 }
 
+static void sim_standstill(const char *title)
+{
+	wf_report_all(title, &wf_rt.conf.on_report);
+}
+
 /* The engine, and what the kernel has for it. */
 static int choose_engine(struct wf_conf *conf)
 {
-	static const struct wf_sim_hooks hooks = {
-		.self = sim_self, .become = sim_become, .progress = sim_progress};
+	static const struct wf_sim_hooks hooks = {.self = sim_self,
+						  .become = sim_become,
+						  .progress = sim_progress,
+						  .standstill = sim_standstill};
 
 	wf_rt.engine = &wf_engine_uring;
 	if (!conf->sim || !conf->sim[0])
@@ -397,6 +405,8 @@ static void end_coroutines(void)
 	wf_atomic_store_seq(&wf_rt.phase, (uint32_t)WF_STOPPING); /* RT1 */
 	while (wf_atomic_load_seq(&wf_rt.gate))                   /* RT1 */
 		wf_spin_relax();
+	if (wf_rt.conf.reports > 0)
+		wf_report_left(&wf_rt.conf.on_report);
 	for (;;) {
 		uint32_t seen = wf_atomic_load_seq(&wf_rt.bell); /* RT2 */
 		if (wf_live() == 0)

@@ -164,7 +164,8 @@ static void set_name(struct wf_co *co, const char *name)
 }
 
 /* Begin a new life; timer and messages keep what earlier lives left there. */
-static void init(struct wf_co *co, int (*fn)(void *), void *arg, bool detached)
+static void init(struct wf_co *co, const void *from, int (*fn)(void *), void *arg,
+		 bool detached)
 {
 	wf_atomic_store_relaxed(&co->due,
 				WF_NEVER); /* TM1 relaxed: a timer looks again */
@@ -182,6 +183,7 @@ static void init(struct wf_co *co, int (*fn)(void *), void *arg, bool detached)
 	co->runs_local = co->runs_remote = 0;
 	wf_atomic_store_relaxed(&co->fn, fn); /* CN1 relaxed: for reports */
 	co->arg = arg;
+	co->from = from;
 	co->done = false;
 	co->detached = detached;
 	co->joiner = NULL;
@@ -291,8 +293,8 @@ static int give_up(struct wf_worker *w, struct wf_co *co, int rc)
 
 /* On a worker; grouped: the coroutine has a group other than the runtime's, or a context. */
 static inline __attribute__((always_inline)) int spawn_on(
-	struct wf_worker *w, struct wf_group *g, bool grouped, int (*fn)(void *),
-	void *arg, const struct wf_spawn *s, void **ret_handle)
+	struct wf_worker *w, struct wf_group *g, bool grouped, const void *from,
+	int (*fn)(void *), void *arg, const struct wf_spawn *s, void **ret_handle)
 {
 	int class = class_of(s);
 	struct wf_co *co;
@@ -304,7 +306,7 @@ static inline __attribute__((always_inline)) int spawn_on(
 					: take_for(w, target, (unsigned)class, &co);
 	if (wf_unlikely(rc))
 		return rc;
-	init(co, fn, arg, !ret_handle);
+	init(co, from, fn, arg, !ret_handle);
 	if (grouped && (rc = join_group(w, g, co)))
 		return give_up(w, co, rc);
 	if (grouped)
@@ -322,17 +324,18 @@ static inline __attribute__((always_inline)) int spawn_on(
 }
 
 static __attribute__((noinline)) int spawn_grouped(struct wf_worker *w,
-						   struct wf_group *g, int (*fn)(void *),
-						   void *arg, const struct wf_spawn *s,
+						   struct wf_group *g, const void *from,
+						   int (*fn)(void *), void *arg,
+						   const struct wf_spawn *s,
 						   void **ret_handle)
 {
 	struct wf_spawn copy;
 
-	return spawn_on(w, g, true, fn, arg, by_group(w, g, s, &copy), ret_handle);
+	return spawn_on(w, g, true, from, fn, arg, by_group(w, g, s, &copy), ret_handle);
 }
 
-static int spawn_foreign(struct wf_group *g, int (*fn)(void *), void *arg,
-			 const struct wf_spawn *s, void **ret_handle)
+static int spawn_foreign(struct wf_group *g, const void *from, int (*fn)(void *),
+			 void *arg, const struct wf_spawn *s, void **ret_handle)
 {
 	const struct wf_spawn plain = {.worker = -1, .node = -1};
 	struct wf_spawn copy;
@@ -349,7 +352,7 @@ static int spawn_foreign(struct wf_group *g, int (*fn)(void *), void *arg,
 	int rc = wf_co_take_at(wf_worker_home(target), (unsigned)class, &co);
 	if (rc)
 		return rc;
-	init(co, fn, arg, !ret_handle);
+	init(co, from, fn, arg, !ret_handle);
 	rc = join_group(NULL, g, co);
 	if (rc)
 		return give_up(NULL, co, rc);
@@ -360,7 +363,7 @@ static int spawn_foreign(struct wf_group *g, int (*fn)(void *), void *arg,
 	return 0;
 }
 
-int wf_spawn_into(struct wf_group *g, int (*fn)(void *), void *arg,
+int wf_spawn_into(struct wf_group *g, const void *from, int (*fn)(void *), void *arg,
 		  const struct wf_spawn *s, void **ret_handle)
 {
 	struct wf_worker *w = wf_worker_self();
@@ -371,13 +374,13 @@ int wf_spawn_into(struct wf_group *g, int (*fn)(void *), void *arg,
 			return not_up();
 		if (wf_unlikely(g || w->current->open || w->current->context) ||
 		    wf_group_has(w->current))
-			return spawn_grouped(w, g, fn, arg, s, ret_handle);
-		return spawn_on(w, NULL, false, fn, arg, s, ret_handle);
+			return spawn_grouped(w, g, from, fn, arg, s, ret_handle);
+		return spawn_on(w, NULL, false, from, fn, arg, s, ret_handle);
 	}
 	/* The stopper waits until nobody is between the look at the phase and the push. */
 	wf_atomic_add_seq(&wf_rt.gate, 1u);            /* RT1 */
 	if (wf_atomic_load_seq(&wf_rt.phase) == WF_UP) /* RT1 */
-		rc = spawn_foreign(g, fn, arg, s, ret_handle);
+		rc = spawn_foreign(g, from, fn, arg, s, ret_handle);
 	else
 		rc = not_up();
 	wf_atomic_sub_seq(&wf_rt.gate, 1u); /* RT1 */

@@ -63,7 +63,7 @@ static inline int32_t wf_park_as(struct wf_worker *w, struct wf_co *me, enum wf_
 				 void (*publish)(struct wf_worker *w, struct wf_co *co))
 {
 	wf_assert(w->current == me);
-	if (wf_unlikely(me->due != WF_NEVER) && kind != WF_WAIT_HARD)
+	if (wf_unlikely(me->due != WF_NEVER) && !wf_wait_is_hard(kind))
 		wf_timer_arm(w, me);
 	w->leave_word = wf_co_next_word(me, kind);
 	w->publish = publish;

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "trace.h"
 
-#include <dlfcn.h>
 #include <execinfo.h>
-#include <stdio.h>
-#include <string.h>
 
 #include "../arch/where.h"
 #include "../base/sys.h"
+#include "frames.h"
 #include "signal.h"
 
 enum { FRAMES = 64, PATIENCE = 500 };
@@ -51,30 +49,8 @@ void wf_trace_note(struct wf_worker *w, const void *context)
 
 void wf_trace_prepare(void)
 {
-	void *frame[1];
-
-	backtrace(frame, 1); /* loads the unwinder, which no handler may do */
+	wf_frames_prepare();
 	note.state = IDLE;
-}
-
-/* Names. */
-
-static size_t describe(const void *pc, char *buf, size_t size)
-{
-	const char *at = (const char *)pc - 1; /* within the call */
-	Dl_info info;
-	int n;
-
-	if (!dladdr(at, &info) || !info.dli_fname)
-		n = snprintf(buf, size, "%p\n", pc);
-	else if (info.dli_sname)
-		n = snprintf(buf, size, "%s+0x%zx (%s+0x%zx)\n", info.dli_sname,
-			     (size_t)(at - (const char *)info.dli_saddr), info.dli_fname,
-			     (size_t)(at - (const char *)info.dli_fbase));
-	else
-		n = snprintf(buf, size, "(%s+0x%zx)\n", info.dli_fname,
-			     (size_t)(at - (const char *)info.dli_fbase));
-	return n > 0 && (size_t)n < size ? (size_t)n : 0;
 }
 
 /* The handler's own frames come before the one that was interrupted. */
@@ -84,19 +60,6 @@ static int first_frame(void)
 		if (note.frame[i] == note.where)
 			return i;
 	return 0;
-}
-
-static void write_lines(char *buf, size_t size)
-{
-	for (int i = first_frame(); i < note.n; i++) {
-		size_t n = describe(note.frame[i], buf, size);
-
-		if (!n)
-			break;
-		buf += n;
-		size -= n;
-	}
-	*buf = '\0';
 }
 
 static void await_answer(void)
@@ -122,6 +85,7 @@ void wf_trace_take(struct wf_worker *w, const struct wf_co *co, char *buf, size_
 	if (wf_signal_send(w))
 		await_answer();
 	if (wf_atomic_load_seq(&note.state) == NOTED) /* TR1 */
-		write_lines(buf, size);
+		wf_frames_describe(note.frame + first_frame(), note.n - first_frame(),
+				   buf, size);
 	wf_atomic_store_seq(&note.state, IDLE); /* TR1 */
 }

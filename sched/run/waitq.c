@@ -90,7 +90,7 @@ static int wait_in_thread(struct wf_waiter *first)
 /* Locks held, released. Wait as the party of `first`, all of which are linked. */
 static int wait(struct wf_waiter *first, bool hard)
 {
-	const enum wf_wait kind = hard ? WF_WAIT_HARD : WF_WAIT_QUEUE;
+	const enum wf_wait kind = hard ? WF_WAIT_HARD_QUEUE : WF_WAIT_QUEUE;
 	struct wf_worker *w = wf_worker_self();
 	struct wf_co *co = w ? w->current : NULL;
 

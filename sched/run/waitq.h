@@ -29,6 +29,15 @@ struct wf_waitq {
 	struct wf_waiter *first, *last; /* lock */
 };
 
+/* What a queue is for: for reports, and to tell who waits in vain (deadlock.c). */
+struct wf_awaited {
+	const char *text; /* "a mutex" */
+	bool outside;     /* a thread, a process or a device is to end the wait */
+	uintptr_t (*holder)(
+		const struct wf_waitq *q); /* as wf_who() tells it, who alone can end
+							  the wait; or NULL; 0: not known now */
+};
+
 /* The first 64 bytes are what the two sides share: aligned to them it is one cache line. */
 struct wf_waiter {
 	struct wf_waiter *next,
@@ -48,6 +57,7 @@ struct wf_waiter {
 	uint32_t taken;            /* WQ2, of the head */
 	uint64_t
 		until; /* of the head, if it is a plain thread: how long it waits; 0: for ever */
+	const struct wf_awaited *what; /* of the head, by who waits. NULL: not said */
 };
 
 /* What wf_waitq_wait() returns when there is no reason to stop: look again. */

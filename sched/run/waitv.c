@@ -129,9 +129,12 @@ static int start(void)
 	return rc;
 }
 
+static const struct wf_awaited awaited = {.text = "a word of shared memory",
+					  .outside = true};
+
 int wf_waitv_wait(uint32_t *word, uint32_t val)
 {
-	struct watched me = {.word = word, .val = val};
+	struct watched me = {.waiter.what = &awaited, .word = word, .val = val};
 	int rc = start();
 
 	if (rc)

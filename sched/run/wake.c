@@ -159,7 +159,7 @@ void wf_abort(struct wf_worker *w, struct wf_co *co)
 		uint64_t word = wf_co_word(co); /* PK1 PK2 */
 		enum wf_wait kind = wf_park_kind(word);
 
-		if (kind == WF_RUNNING || kind == WF_WAIT_HARD || !wants_stop(co))
+		if (kind == WF_RUNNING || wf_wait_is_hard(kind) || !wants_stop(co))
 			return;
 		if (kind == WF_WAIT_OP) {
 			abort_op(w, co, word);

@@ -35,6 +35,7 @@ struct wf_sim_hooks {
 	void *(*self)(void); /* the worker whose thread runs, or NULL */
 	void (*become)(void *worker);
 	uint64_t (*progress)(void); /* a number that grows when coroutines run */
+	void (*standstill)(const char *title); /* report it */
 };
 
 /*

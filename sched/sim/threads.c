@@ -3,6 +3,8 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -208,9 +210,13 @@ static bool await_outside(void)
 static void deadlock(const char *what)
 {
 	struct thread *first = s.all[0];
+	char title[160];
 
 	wf_sim_count.deadlocks++;
-	wf_sim_tell_deadlock(what);
+	snprintf(title, sizeof(title), "simulation %" PRIu64 ":%u: %s, at %.6f s",
+		 wf_sim_count.seed, wf_sim_count.level, what,
+		 (double)(now() - WF_SIM_EPOCH) / 1e9);
+	s.hooks.standstill(title);
 	if (first->state != IN_FUTEX || s.deadlock_at == s.progress + 1)
 		abort();
 	s.deadlock_at = s.progress + 1;

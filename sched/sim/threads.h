@@ -22,7 +22,4 @@ void wf_thread_wait_ring(struct wf_ring *r, uint64_t wait_ns);
 /* End the wait of whoever waits, or will wait, for r. Any thread, and signal handlers. */
 void wf_thread_call(struct wf_ring *r);
 
-/* deadlock.c: nobody can go on: say so. */
-void wf_sim_tell_deadlock(const char *what);
-
 #endif

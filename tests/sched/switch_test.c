@@ -437,7 +437,8 @@ Test(switch, a_visitor_sees_the_frames_of_a_suspended_context)
 	l.n_seen = 0;
 	wf_ctx_visit(l.pair.co, look, &l);
 	cr_assert(l.n_seen >= 11 && l.n_own >= 11, "%d, %d", l.n_own, l.n_seen);
-	for (int i = 1; i < 11; i++) /* from the outermost; the innermost went on a little */
+	for (int i = 1; i < 11;
+	     i++) /* from the outermost; the innermost went on a little */
 		cr_assert_eq(l.own[l.n_own - i], l.seen[l.n_seen - i], "frame %d", i);
 	to_co(&l.pair); /* nothing was touched */
 	pair_fini(&l.pair);
