@@ -49,6 +49,10 @@ struct wf_spawn {
 /* g NULL: as for weft_spawn(); from: the code that asks, for reports */
 int wf_spawn_into(struct wf_group *g, const void *from, int (*fn)(void *), void *arg,
 		  const struct wf_spawn *s, void **ret_handle);
+
+/* The same in no group, without the caller's context, detached. */
+int wf_spawn_alone(const void *from, int (*fn)(void *), void *arg,
+		   const struct wf_spawn *s);
 int wf_join(void *handle, int *ret_status);
 int wf_detach(void *handle);
 int wf_cancel(void *handle);

@@ -21,8 +21,8 @@ static void unlock(struct weft_future *f)
 int weft__future_init(struct weft_future *f, int (*fn)(void *arg), void *arg,
 		      const struct weft_task_attr *attr)
 {
-	struct weft_task_attr a;
-	int rc = weft__options_copy(&a, sizeof(a), attr);
+	struct weft_task_attr a = {0};
+	int rc = attr ? weft__options_copy(&a, sizeof(a), attr) : 0;
 
 	if (rc)
 		return rc;
@@ -40,7 +40,7 @@ int weft__future_init(struct weft_future *f, int (*fn)(void *arg), void *arg,
 int weft_future_new(int (*fn)(void *arg), void *arg, const struct weft_task_attr *attr,
 		    struct weft_future **ret_future)
 {
-	struct weft_future *f = calloc(1, sizeof(*f));
+	struct weft_future *f = malloc(sizeof(*f)); /* calloc has no cache */
 
 	if (!f)
 		return -ENOMEM;
@@ -79,9 +79,7 @@ void weft_future_free(struct weft_future *f)
 {
 	if (!f)
 		return;
-	lock(f);
-	bool forgotten = f->state == FUTURE_NEW;
-	unlock(f);
+	bool forgotten = wf_atomic_load_acquire(&f->state) == FUTURE_NEW; /* FU1 */
 	if (forgotten && f->drop)
 		f->drop(f->arg);
 	weft__future_put(f);
@@ -170,14 +168,16 @@ int weft_submit(struct weft_executor *ex, int (*fn)(void *arg), void *arg,
 
 	if (rc)
 		return rc;
-	rc = weft_future_begin(f, ex);
-	if (rc) {
-		f->drop = NULL; /* arg stays the caller's */
-		weft_future_free(f);
-		return rc;
-	}
-	*ret_future = f;
-	return 0;
+	/* nobody else knows it yet */
+	f->state = FUTURE_BEGUN; /* FU1 */
+	f->refs = 2;             /* FU2 */
+	f->home = wf_home();
+	rc = hand_over(f, ex, f->wait);
+	if (rc)
+		free(f); /* arg stays the caller's */
+	else
+		*ret_future = f;
+	return rc;
 }
 
 /* Running and ending. */
@@ -188,13 +188,6 @@ void weft__future_start(struct weft_future *f, struct wf_scope *scope)
 	wf_atomic_store_release(&f->state, (uint32_t)FUTURE_RUNNING); /* FU1 */
 	f->scope = scope;
 	f->runner = scope ? wf_self() : NULL;
-	unlock(f);
-}
-
-void weft__future_stop(struct weft_future *f)
-{
-	lock(f);
-	f->scope = NULL;
 	unlock(f);
 }
 
@@ -265,6 +258,9 @@ int weft__future_await(struct weft_future *f, uint64_t at, bool hard)
 	int rc = hard ? 0 : wf_may_wait(&who);
 
 	while (rc >= 0) {
+		/* one on the stack is its owner's again only when the lock was released */
+		if (!f->on_stack && weft_future_done(f))
+			return 0;
 		lock(f);
 		if (f->state == FUTURE_DONE) {
 			unlock(f);

@@ -4,8 +4,9 @@
  * beginning of something larger, with a table of what it can do. It takes a task in begin(), calls
  * weft__future_run() or else weft__future_start() and weft__future_end(), once each.
  *
- * FU1  state: store_release under the lock by who ends it  <->  load_acquire by weft_future_done(), which
- *      takes none. Everywhere else it is looked at under the lock.
+ * FU1  state: store_release under the lock by who ends it  <->  load_acquire by weft_future_done(), by who
+ *      waits and by who frees it, which take none: the reference keeps it there. Everywhere else it
+ *      is looked at under the lock.
  * FU2  refs: sub_seq by who lets go  <->  the same: the last one has seen all that others did.
  */
 #ifndef WEFT_EXEC_FUTURE_H
@@ -56,10 +57,9 @@ struct weft_future {
 int weft__future_init(struct weft_future *f, int (*fn)(void *arg), void *arg,
 		      const struct weft_task_attr *attr);
 
-/* By the executor. start: it runs now, in a scope if it is a coroutine, which it leaves by stop. end:
- * with what it returned, or an error. run: both. The executor's reference goes with the end. */
+/* By the executor. start: it runs now, in a scope if it is a coroutine, which nobody cancels after the
+ * end. end: with what it returned, or an error. run: both. The executor's reference goes with the end. */
 void weft__future_start(struct weft_future *f, struct wf_scope *scope);
-void weft__future_stop(struct weft_future *f);
 void weft__future_end(struct weft_future *f, int status);
 void weft__future_run(struct weft_future *f);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Threads that may block. A thread is started when more tasks wait than threads are idle, and ends
- * when it was idle for long. `room` has a permit for each place in the queue: a task takes one when it
- * is submitted, and who takes the task out gives it back.
+ * when it was idle for long. Who finds the queue full waits in `for_room`, whose lock is taken inside the
+ * pool's and held until the waiter is in it; whoever takes a task out lets one of them try again.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -14,13 +14,12 @@
 #include "../options.h"
 #include "../sync/event.h"
 #include "lanes.h"
-#include "weft/sync.h"
 
 struct pool {
 	struct weft_executor ex; /* first */
-	struct weft_sem room;
-	struct weft_event empty; /* closing, and no thread is left */
-	unsigned max_threads;
+	struct wf_waitq for_room;
+	struct weft_event empty;    /* closing, and no thread is left */
+	unsigned max_threads, most; /* tasks that wait */
 	uint64_t idle_ns;
 	char name[12];
 	pthread_mutex_t lock;
@@ -28,6 +27,7 @@ struct pool {
 	/* lock */
 	struct weft__lanes queue;
 	unsigned threads, idle;
+	bool crowded; /* somebody may wait for room */
 	bool closing;
 };
 
@@ -38,33 +38,45 @@ static struct pool *pool_of(struct weft_executor *ex)
 
 /* The threads. */
 
-static void wait_for_work(struct pool *p, const struct timespec *until, bool *io_late)
+/* Locked. Returns whether it was idle for long; *io_at: until when, 0 at first. */
+static bool wait_for_work(struct pool *p, uint64_t *io_at)
 {
+	*io_at = *io_at ? *io_at : wf_clock_ns() + p->idle_ns;
+	const struct timespec until = {.tv_sec = (time_t)(*io_at / 1000000000u),
+				       .tv_nsec = (long)(*io_at % 1000000000u)};
+
 	p->idle++;
-	*io_late = pthread_cond_timedwait(&p->work, &p->lock, until) == ETIMEDOUT;
+	bool late = pthread_cond_timedwait(&p->work, &p->lock, &until) == ETIMEDOUT;
 	p->idle--;
+	return late;
 }
 
-static struct timespec later(uint64_t ns)
+/* Locked. There is room again: one of those who wait for it, to be woken. */
+static struct wf_waiter *who_may_try(struct pool *p)
 {
-	uint64_t at = wf_clock_ns() + ns;
-
-	return (struct timespec){.tv_sec = (time_t)(at / 1000000000u),
-				 .tv_nsec = (long)(at % 1000000000u)};
+	if (!p->crowded)
+		return NULL;
+	wf_spin_lock(&p->for_room.lock);
+	struct wf_waiter *next = wf_waitq_take(&p->for_room);
+	p->crowded = p->for_room.first;
+	wf_spin_unlock(&p->for_room.lock);
+	return next;
 }
 
 /* The next task, or NULL: the thread is to end, and does not count any more. */
 static struct weft_future *next_task(struct pool *p)
 {
-	const struct timespec until = later(p->idle_ns);
 	struct weft_future *f;
+	uint64_t at = 0;
 	bool late = false;
 
 	pthread_mutex_lock(&p->lock);
 	while (!(f = weft__lanes_pop(&p->queue)) && !p->closing && !late)
-		wait_for_work(p, &until, &late);
+		late = wait_for_work(p, &at);
+	struct wf_waiter *next = f ? who_may_try(p) : NULL;
 	bool last = !f && --p->threads == 0 && p->closing;
 	pthread_mutex_unlock(&p->lock);
+	wf_waiters_wake(next);
 	if (last)
 		weft_event_set(&p->empty); /* p may be gone now */
 	return f;
@@ -78,7 +90,6 @@ static void *thread_main(void *arg)
 
 	pthread_setname_np(pthread_self(), p->name);
 	while ((f = next_task(p))) {
-		weft_sem_post(&p->room, 1);
 		if (f->home != home) {
 			home = f->home;
 			wf_pin_near(home);
@@ -125,34 +136,53 @@ static bool take_back(struct pool *p, struct weft_future *f)
 {
 	pthread_mutex_lock(&p->lock);
 	bool mine = --p->threads == 0 && weft__lanes_remove(&p->queue, f);
+	struct wf_waiter *next = mine ? who_may_try(p) : NULL;
 	pthread_mutex_unlock(&p->lock);
-	if (mine)
-		weft_sem_post(&p->room, 1);
+	wf_waiters_wake(next);
 	return mine;
+}
+
+static const struct wf_awaited awaited = {.text = "room in a pool", .outside = true};
+
+/* [waits] Locked if 0. */
+static int lock_with_room(struct pool *p, bool wait)
+{
+	struct wf_waiter me = {.what = &awaited};
+	uintptr_t who;
+	int rc = wait ? wf_may_wait(&who) : 0;
+
+	while (rc >= 0) {
+		pthread_mutex_lock(&p->lock);
+		rc = p->closing ? -ESHUTDOWN : p->queue.n < p->most ? 0 : -EAGAIN;
+		if (!rc)
+			return 0;
+		if (rc == -ESHUTDOWN || !wait) {
+			pthread_mutex_unlock(&p->lock);
+			return rc;
+		}
+		p->crowded = true;
+		wf_spin_lock(&p->for_room.lock);
+		pthread_mutex_unlock(&p->lock);
+		rc = wf_waitq_wait(&p->for_room, &me, false);
+		me.passed = me.passed || rc == 0; /* others may be faster */
+	}
+	return rc;
 }
 
 static int begin(struct weft_executor *ex, struct weft_future *f, bool wait)
 {
 	struct pool *p = pool_of(ex);
-	int rc = wait ? weft_sem_wait(&p->room, 1)
-		      : (weft_sem_trywait(&p->room, 1) ? -EAGAIN : 0);
+	int rc = lock_with_room(p, wait);
 
 	if (rc)
 		return rc;
-	pthread_mutex_lock(&p->lock);
-	bool closing = p->closing;
-	if (!closing)
-		weft__lanes_push(&p->queue, f);
-	bool another = !closing && wants_thread(p);
-	if (!closing && !another)
+	weft__lanes_push(&p->queue, f);
+	bool another = wants_thread(p);
+	if (!another && p->idle)
 		pthread_cond_signal(&p->work);
 	pthread_mutex_unlock(&p->lock);
-	if (closing)
-		weft_sem_post(&p->room, 1);
 	rc = another ? start_thread(p) : 0;
-	if (rc && take_back(p, f))
-		return rc;
-	return closing ? -ESHUTDOWN : 0;
+	return rc && take_back(p, f) ? rc : 0;
 }
 
 static bool withdraw(struct weft_executor *ex, struct weft_future *f)
@@ -161,9 +191,9 @@ static bool withdraw(struct weft_executor *ex, struct weft_future *f)
 
 	pthread_mutex_lock(&p->lock);
 	bool mine = weft__lanes_remove(&p->queue, f);
+	struct wf_waiter *next = mine ? who_may_try(p) : NULL;
 	pthread_mutex_unlock(&p->lock);
-	if (mine)
-		weft_sem_post(&p->room, 1);
+	wf_waiters_wake(next);
 	return mine;
 }
 
@@ -234,8 +264,7 @@ int weft_pool_open(const struct weft_pool_options *opt, struct weft_executor **r
 	p->idle_ns = o.idle_ns ? o.idle_ns : 10 * WEFT_SEC;
 	snprintf(p->name, sizeof(p->name), "%s", o.name ? o.name : "weft/pool");
 	init_locks(p);
-	weft_sem_outside(&p->room);
-	weft_sem_post(&p->room, o.queue ? o.queue : 1024);
+	p->most = o.queue ? o.queue : 1024;
 	weft_event_outside(&p->empty);
 	*ret_ex = &p->ex;
 	return 0;

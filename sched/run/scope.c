@@ -79,8 +79,8 @@ int wf_scope_close(struct wf_scope *s)
 		look_again(me);
 	}
 	bool cancelled = wf_atomic_load_relaxed(&s->cancelled); /* SC1 relaxed: over */
-	return (s->at <= wf_clock_ns() ? WF_SCOPE_TIMED_OUT : 0) |
-	       (cancelled ? WF_SCOPE_CANCELED : 0);
+	bool late = s->at != WF_NEVER && s->at <= wf_clock_ns();
+	return (late ? WF_SCOPE_TIMED_OUT : 0) | (cancelled ? WF_SCOPE_CANCELED : 0);
 }
 
 void wf_scope_mark_of(struct wf_scope *s, void *handle)

@@ -372,8 +372,8 @@ int wf_spawn_into(struct wf_group *g, const void *from, int (*fn)(void *), void 
 	if (wf_likely(w != NULL)) {
 		if (wf_unlikely(wf_atomic_load_acquire(&wf_rt.phase) != WF_UP)) /* RT1 */
 			return not_up();
-		if (wf_unlikely(g || w->current->open || w->current->context) ||
-		    wf_group_has(w->current))
+		const struct wf_co *me = w->current; /* NULL: a message of the loop's */
+		if (wf_unlikely(g || !me || me->open || me->context || wf_group_has(me)))
 			return spawn_grouped(w, g, from, fn, arg, s, ret_handle);
 		return spawn_on(w, NULL, false, from, fn, arg, s, ret_handle);
 	}
@@ -385,6 +385,18 @@ int wf_spawn_into(struct wf_group *g, const void *from, int (*fn)(void *), void 
 		rc = not_up();
 	wf_atomic_sub_seq(&wf_rt.gate, 1u); /* RT1 */
 	return rc;
+}
+
+int wf_spawn_alone(const void *from, int (*fn)(void *), void *arg,
+		   const struct wf_spawn *s)
+{
+	struct wf_worker *w = wf_worker_self();
+
+	if (!w) /* a thread has no group either */
+		return wf_spawn_into(NULL, from, fn, arg, s, NULL);
+	if (wf_atomic_load_acquire(&wf_rt.phase) != WF_UP) /* RT1 */
+		return not_up();
+	return spawn_on(w, NULL, false, from, fn, arg, s, NULL);
 }
 
 void wf_joiner_remove(struct wf_co *target, const struct wf_co *joiner)

@@ -83,7 +83,7 @@ int wf_verdict(const struct wf_co *me)
 {
 	if (wf_kick_stops(wf_atomic_load_seq(&me->kick))) /* PK2 */
 		return -ECANCELED;
-	return me->due <= wf_clock_ns() ? -ETIMEDOUT : 0;
+	return me->due != WF_NEVER && me->due <= wf_clock_ns() ? -ETIMEDOUT : 0;
 }
 
 static void on_abort(struct wf_worker *w, struct wf_msg *msg)

@@ -335,6 +335,89 @@ static int coroutines_within_a_limit(void *arg)
 }
 BOTH(coroutines_within_a_limit)
 
+/* Each waits for the next one to begin: none keeps the others from it, and the runner that is ahead of
+ * them does not wait. */
+enum { CHAIN = 50 };
+
+static struct weft_event begun[CHAIN + 1];
+
+static int awaits_next(void *arg)
+{
+	intptr_t i = (intptr_t)arg;
+
+	weft_event_set(&begun[i]);
+	return weft_event_wait(&begun[i + 1]);
+}
+
+static int who_parks_holds_nobody_up(void *arg)
+{
+	const struct weft_spawner_options few = {.size = sizeof(few), .limit = CHAIN + 1};
+	struct weft_future *f[CHAIN + 1];
+	struct weft_executor *ex;
+
+	(void)arg;
+	for (int round = 0; round < 2; round++) {
+		memset(begun, 0, sizeof(begun));
+		CHECK_EQ(weft_spawner_open(round ? &few : NULL, &ex), 0);
+		for (intptr_t i = 0; i < CHAIN; i++)
+			CHECK_EQ(weft_submit(ex, awaits_next, (void *)i, NULL, &f[i]), 0);
+		CHECK_EQ(weft_submit(ex, returns, (void *)7, NULL, &f[CHAIN]), 0);
+		CHECK_EQ(weft_future_wait(f[CHAIN], NULL), 0);
+		for (int i = 0; i < CHAIN; i++)
+			CHECK(!weft_future_done(f[i]) || i < CHAIN - 1);
+		weft_event_set(&begun[CHAIN]);
+		for (int i = 0; i <= CHAIN; i++) {
+			CHECK_EQ(weft_future_wait(f[i], NULL), 0);
+			weft_future_free(f[i]);
+		}
+		weft_executor_close(ex, false);
+	}
+	return 0;
+}
+BOTH(who_parks_holds_nobody_up)
+
+/* Those that do not park share a coroutine; and who waits for room gets it. */
+static int who_does_not_park_costs_no_coroutine(void *arg)
+{
+	const struct weft_spawner_options small = {.size = sizeof(small), .queue = 4};
+	const struct weft_task_attr waits = {.size = sizeof(waits),
+					     .flags = WEFT_TASK_WAIT};
+	struct weft_stats before = {.size = sizeof(before)}, after = before;
+	struct weft_executor *ex;
+	struct weft_future *f[100];
+
+	(void)arg;
+	CHECK_EQ(weft_spawner_open(NULL, &ex), 0);
+	CHECK_EQ(weft_stats(&before), 0);
+	for (intptr_t i = 0; i < 100; i++)
+		CHECK_EQ(weft_submit(ex, returns, (void *)i, NULL, &f[i]), 0);
+	CHECK_EQ(weft_wait_all(f, 100, WEFT_NEVER), 0);
+	CHECK_EQ(weft_stats(&after), 0);
+	if (weft_workers() == 1)
+		CHECK(after.spawned - before.spawned <= 2);
+	for (int i = 0; i < 100; i++)
+		weft_future_free(f[i]);
+	weft_executor_close(ex, false);
+
+	CHECK_EQ(weft_spawner_open(&small, &ex), 0);
+	for (intptr_t i = 0; i < 4; i++)
+		CHECK_EQ(weft_submit(ex, returns, (void *)i, NULL, &f[i]), 0);
+	if (weft_workers() == 1)
+		CHECK_EQ(weft_submit(ex, returns, NULL, NULL, &f[4]), -EAGAIN);
+	for (intptr_t i = 4; i < 100; i++)
+		CHECK_EQ(weft_submit(ex, returns, (void *)i, &waits, &f[i]), 0);
+	for (int i = 0; i < 100; i++) {
+		int status;
+
+		CHECK_EQ(weft_future_wait(f[i], &status), 0);
+		CHECK_EQ(status, i);
+		weft_future_free(f[i]);
+	}
+	weft_executor_close(ex, false);
+	return 0;
+}
+BOTH(who_does_not_park_costs_no_coroutine)
+
 /* Futures. */
 
 static void sets(struct weft_future *f, void *arg)
@@ -471,19 +554,19 @@ Test(exec, by_plain_threads, .timeout = 60)
 }
 
 static struct weft_future *from_signal;
+static struct weft_executor *signalled; /* to this executor */
 static int began = -1;
 
 static void on_signal(int sig)
 {
 	(void)sig;
-	began = weft_future_begin_from_signal(from_signal, NULL);
+	began = weft_future_begin_from_signal(from_signal, signalled);
 }
 
-static int begun_in_a_signal_handler(void *arg)
+static int begun_in_handler(void)
 {
 	int status;
 
-	(void)arg;
 	signal(SIGUSR1, on_signal);
 	CHECK_EQ(weft_future_new(returns, (void *)11, NULL, &from_signal), 0);
 	raise(SIGUSR1);
@@ -492,6 +575,17 @@ static int begun_in_a_signal_handler(void *arg)
 	CHECK_EQ(weft_future_wait(from_signal, &status), 0);
 	CHECK_EQ(status, 11);
 	weft_future_free(from_signal);
+	return 0;
+}
+
+static int begun_in_a_signal_handler(void *arg)
+{
+	(void)arg;
+	signalled = NULL;
+	CHECK_EQ(begun_in_handler(), 0);
+	CHECK_EQ(weft_spawner_open(NULL, &signalled), 0); /* a worker's loop spawns */
+	CHECK_EQ(begun_in_handler(), 0);
+	weft_executor_close(signalled, false);
 	return 0;
 }
 BOTH(begun_in_a_signal_handler)
