@@ -147,6 +147,42 @@ BENCHES = [
                System("asyncio", "sync_asyncio", 100_000, ["wg"])] if workers == 1 else []),
         ]) for case, workers in (("one worker", 1), ("two workers", 2))
     ], all_cores=True),
+    Cases("executor", "empty tasks at an executor, and their futures", [
+        ("a round trip with a coroutine, one worker", 9, [
+            System("weft", "weft_executor", 500_000, ["trip", "coroutines", "1"],
+                   instructions=True),
+            System("go", "micro_go", 500_000, ["executor", "trip", "go"], GO),
+            System("tokio", "micro_tokio", 500_000, ["executor", "trip", "tasks", "1"]),
+            System("boost.fiber", "fiber", 200_000, ["executor", "trip"], instructions=True),
+            System("asyncio", "executor_python", 20_000, ["trip", "tasks"]),
+        ]),
+        ("512 coroutines at once, one worker", 9, [
+            System("weft", "weft_executor", 500_000, ["batch", "coroutines", "1"],
+                   instructions=True),
+            System("go", "micro_go", 500_000, ["executor", "batch", "go"], GO),
+            System("tokio", "micro_tokio", 500_000, ["executor", "batch", "tasks", "1"]),
+            System("boost.fiber", "fiber", 200_000, ["executor", "batch"], instructions=True),
+            System("asyncio", "executor_python", 20_000, ["batch", "tasks"]),
+        ]),
+        ("a round trip with a thread", 5, [
+            System("weft", "weft_executor", 20_000, ["trip", "threads", "1"]),
+            System("weft, a thread submits", "weft_executor", 20_000, ["thread", "threads", "1"]),
+            System("go", "micro_go", 20_000, ["executor", "trip", "pool"], GO2),
+            System("tokio", "micro_tokio", 20_000, ["executor", "trip", "threads", "1"]),
+            System("pthread", "executor_pthread", 20_000, ["trip"]),
+            System("CPython", "executor_python", 10_000, ["trip", "threads"]),
+            System("asyncio and CPython's threads", "executor_python", 5_000, ["trip", "await"]),
+        ]),
+        ("512 at once on 2 threads", 5, [
+            System("weft", "weft_executor", 200_000, ["batch", "threads", "1"]),
+            System("go", "micro_go", 200_000, ["executor", "batch", "pool"], GO2),
+            System("tokio", "micro_tokio", 200_000, ["executor", "batch", "threads", "1"]),
+            System("pthread", "executor_pthread", 200_000, ["batch"]),
+            System("CPython", "executor_python", 20_000, ["batch", "threads"]),
+            System("asyncio and CPython's threads", "executor_python", 10_000,
+                   ["batch", "await"]),
+        ]),
+    ], all_cores=True),
     Micro("pingpong_across", "a round trip between two workers", [
         System("weft, idle workers", "weft_across", 20_000, ["idle"]),
         System("weft, class latency", "weft_across", 200_000, ["latency"]),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Boost.Fiber, one thread: `fiber N yield|spawn|memory|chan|many|one|mutex|wg`, as weft's programs
+/* Boost.Fiber, one thread: `fiber N yield|spawn|memory|chan|many|one|mutex|wg|executor`, as weft's programs
  * of that name. It has no select. */
 #include <boost/fiber/all.hpp>
 #include <chrono>
@@ -151,6 +151,28 @@ static void group(long n)
 	}
 }
 
+static void executor(long n, bool batches)
+{
+	enum { BATCH = 512 };
+	fibers::pooled_fixedsize_stack stacks;
+	auto submit = [&] {
+		return fibers::async(fibers::launch::post, std::allocator_arg, stacks,
+				     [] { return 0; });
+	};
+	uint64_t start = bench_now();
+
+	for (long i = 0; i < n && !batches; i++)
+		submit().get();
+	for (long done = 0; done < n && batches; done += BATCH) {
+		std::vector<fibers::future<int>> all;
+		for (int i = 0; i < BATCH; i++)
+			all.push_back(submit());
+		for (auto &one : all)
+			one.get();
+	}
+	bench_per_op(start, batches ? (n + BATCH - 1) / BATCH * BATCH : n);
+}
+
 int main(int argc, char **argv)
 {
 	long n = bench_count(argc, argv, 1000);
@@ -168,6 +190,8 @@ int main(int argc, char **argv)
 		mutex(n, argc > 3 ? atoi(argv[3]) : 1);
 	else if (!strcmp(what, "wg"))
 		group(n);
+	else if (!strcmp(what, "executor"))
+		executor(n, argc > 3 && argv[3][0] == 'b');
 	else
 		memory(n);
 	return 0;

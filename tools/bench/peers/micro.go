@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 
 // Go: `micro N yield|spawn|memory|skynet|fib|across|idle|chan|many|one|select|mutex|wg|recycle|rearm|
-// late|loaded|pairs|pieces`, as weft's programs and cases of that name.
+// late|loaded|pairs|pieces|executor`, as weft's programs and cases of that name.
 package main
 
 import (
@@ -464,10 +464,63 @@ func pieces(n int) {
 	perOp(start, n)
 }
 
+const batch = 512
+
+type task struct {
+	fn   func() int
+	done chan int
+}
+
+// `executor trip|batch pool|go`: a pool of goroutines behind a channel (1; 2 for batch), or a goroutine
+// for each task.
+func executor(n int) {
+	inBatches, pooled := os.Args[3] == "batch", os.Args[4] == "pool"
+	tasks, threads := make(chan task, 1024), 1
+	if inBatches {
+		threads = 2
+	}
+	for i := 0; i < threads && pooled; i++ {
+		go func() {
+			for t := range tasks {
+				t.done <- t.fn()
+			}
+		}()
+	}
+	empty := func() int { return 0 }
+	submit := func() chan int {
+		t := task{empty, make(chan int, 1)}
+		if pooled {
+			tasks <- t
+		} else {
+			go func() { t.done <- t.fn() }()
+		}
+		return t.done
+	}
+	var done [batch]chan int
+	start := time.Now()
+	if !inBatches {
+		for i := 0; i < n; i++ {
+			<-submit()
+		}
+		perOp(start, n)
+		return
+	}
+	rounds := (n + batch - 1) / batch
+	for r := 0; r < rounds; r++ {
+		for i := range done {
+			done[i] = submit()
+		}
+		for _, d := range done {
+			<-d
+		}
+	}
+	perOp(start, rounds*batch)
+}
+
 func main() {
 	n, _ := strconv.Atoi(os.Args[1])
 	map[string]func(int){"yield": yields, "spawn": spawns, "memory": memory,
 		"skynet": skynet, "fib": fib, "across": across, "idle": idle, "chan": channel, "many": many,
 		"one": one, "select": selects, "wg": group, "mutex": mutex, "recycle": recycle, "rearm": rearm, "late": late,
-		"loaded": loaded, "pairs": pairs, "pieces": pieces}[os.Args[2]](n)
+		"loaded": loaded, "pairs": pairs, "pieces": pieces, "executor": executor}[os.Args[2]](n)
 }

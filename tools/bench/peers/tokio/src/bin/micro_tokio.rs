@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 
-//! tokio, current-thread runtime: `micro_tokio N yield|spawn|memory|skynet|fib|chan|many|select|mutex|wg`,
-//! as weft's programs of that name.
+//! tokio, current-thread runtime: `micro_tokio N yield|spawn|memory|skynet|fib|chan|many|select|mutex|wg|
+//! executor`, as weft's programs of that name.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -206,6 +206,49 @@ async fn twice(tree: fn(u64, u64) -> Sum, a: u64, b: u64) {
     }
 }
 
+const BATCH: usize = 512;
+
+/// Tasks of the runtime, or of its pool of blocking threads (1; 2 for batches).
+async fn executor(n: u64, batches: bool, blocking: bool) {
+    let submit = || {
+        if blocking {
+            tokio::task::spawn_blocking(|| 0)
+        } else {
+            tokio::spawn(async { 0 })
+        }
+    };
+    let start = Instant::now();
+    if !batches {
+        for _ in 0..n {
+            let _ = submit().await;
+        }
+        return per_op(start, n);
+    }
+    let rounds = (n + BATCH as u64 - 1) / BATCH as u64;
+    for _ in 0..rounds {
+        let all: Vec<_> = (0..BATCH).map(|_| submit()).collect();
+        for one in all {
+            let _ = one.await;
+        }
+    }
+    per_op(start, rounds * BATCH as u64);
+}
+
+/// `executor trip|batch threads|tasks WORKERS`
+fn executors(n: u64, args: &[String]) -> std::io::Result<()> {
+    let (batches, blocking) = (args[3] == "batch", args[4] == "threads");
+    let mut builder = match args[5].as_str() {
+        "1" => tokio::runtime::Builder::new_current_thread(),
+        _ => tokio::runtime::Builder::new_multi_thread(),
+    };
+    if args[5] != "1" {
+        builder.worker_threads(2);
+    }
+    let rt = builder.max_blocking_threads(if batches { 2 } else { 1 }).build()?;
+    in_task(&rt, executor(n, batches, blocking));
+    Ok(())
+}
+
 /// `skynet` and `fib` take the number of workers too; one worker is the faster runtime.
 fn trees(what: &str, n: u64, workers: usize) -> std::io::Result<()> {
     let rt = match workers {
@@ -228,6 +271,9 @@ fn main() -> std::io::Result<()> {
 
     if let "skynet" | "fib" = what {
         return trees(what, n, number(3) as usize);
+    }
+    if what == "executor" {
+        return executors(n, &args);
     }
     if number(4) > 1 {
         let rt = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build()?;
