@@ -323,29 +323,48 @@ static void dismantle(struct weft_job_pool *p)
 	wf_pool_put(p);
 }
 
-int weft_job_pool_open(const struct weft_job_pool_options *opt,
-		       struct weft_job_pool **ret_pool)
+/* What opening and closing are given, and say. */
+struct errand {
+	const struct weft_job_pool_options *opt;
+	struct weft_job_pool *pool;
+	weft_time deadline;
+	char why[sizeof(open_error)];
+};
+
+static int open_pool(void *arg)
 {
+	struct errand *e = arg;
 	struct weft_job_pool *p = new_pool();
 
 	if (!p)
 		return -ENOMEM;
-	int rc = weft__options_copy(&p->opt, sizeof(p->opt), opt);
+	int rc = weft__options_copy(&p->opt, sizeof(p->opt), e->opt);
 	if (!rc)
 		rc = start(p);
-	if (!rc) {
+	bool started = !rc;
+	if (!rc)
 		rc = wait_until_ready(p);
-		if (!rc) {
-			open_error[0] = '\0';
-			*ret_pool = p;
-			return 0;
-		}
-		memcpy(open_error, p->why, sizeof(open_error));
-		weft_job_pool_close(p, 0);
-		return rc;
+	if (!rc) {
+		e->pool = p;
+		return 0;
 	}
-	memcpy(open_error, p->why, sizeof(open_error));
-	dismantle(p);
+	memcpy(e->why, p->why, sizeof(e->why));
+	if (started)
+		weft_job_pool_close(p, 0);
+	else
+		dismantle(p);
+	return rc;
+}
+
+int weft_job_pool_open(const struct weft_job_pool_options *opt,
+		       struct weft_job_pool **ret_pool)
+{
+	struct errand e = {.opt = opt};
+	int rc = weft_blocking(open_pool, &e); /* in a plain thread: just called */
+
+	memcpy(open_error, e.why, sizeof(open_error));
+	if (!rc)
+		*ret_pool = e.pool;
 	return rc;
 }
 
@@ -374,10 +393,12 @@ static void stop_all(struct weft_job_pool *p)
 	wait_for_jobs(p, WEFT_NEVER);
 }
 
-void weft_job_pool_close(struct weft_job_pool *p, weft_time deadline)
+static int close_pool(void *arg)
 {
-	if (!p)
-		return;
+	const struct errand *e = arg;
+	struct weft_job_pool *p = e->pool;
+	const weft_time deadline = e->deadline;
+
 	pthread_mutex_lock(&p->lock);
 	p->closing = true;
 	for (struct weft_job *job = p->live; job; job = job->live_next)
@@ -392,6 +413,19 @@ void weft_job_pool_close(struct weft_job_pool *p, weft_time deadline)
 	pthread_mutex_unlock(&p->lock);
 	pthread_join(p->keeper, NULL);
 	dismantle(p);
+	return 0;
+}
+
+/* Never cut short, and never refused: without a thread for it the caller's must do. */
+void weft_job_pool_close(struct weft_job_pool *p, weft_time deadline)
+{
+	struct errand e = {.pool = p, .deadline = deadline};
+
+	if (!p)
+		return;
+	weft_shield_scoped(shield, WEFT_NEVER);
+	if (weft_blocking(close_pool, &e))
+		close_pool(&e);
 }
 
 /* ---- what can be seen ------------------------------------------------------------------- */

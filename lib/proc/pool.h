@@ -17,7 +17,9 @@
 #include <stdbool.h>
 
 #include "../options.h"
+#include "weft/exec.h"
 #include "weft/job.h"
+#include "weft/scope.h"
 #include "weft/sync.h"
 #include "spin.h"
 #include "wire.h"

@@ -192,8 +192,8 @@ struct weft_job_pool_options {
 struct weft_job_pool;
 
 /*
- * Start the zygote and min_workers workers, and wait until they are ready (some milliseconds;
- * the calling thread blocks). opt may be NULL.
+ * [waits] Start the zygote and min_workers workers, and wait until they are ready (some milliseconds;
+ * for a coroutine a thread of the runtime's pool does). opt may be NULL.
  *   -ENOEXEC neither `exe` nor weft_job_main() in this program
  *   -ETIMEDOUT the program did not answer: it does not call weft_job_main() first
  *   -ENOSYS a part of the sandbox is missing    -EINVAL, -E2BIG bad options
@@ -203,13 +203,14 @@ struct weft_job_pool;
 WEFT_API int weft_job_pool_open(const struct weft_job_pool_options *opt,
 				struct weft_job_pool **ret_pool);
 
-/* Of the last weft_job_pool_open() of this thread; "" after success. */
+/* Of the last weft_job_pool_open() of this thread; "" after success. In a coroutine: ask before the next
+ * call that waits. */
 WEFT_API const char *weft_job_pool_error(void);
 
 /*
  * Take no more jobs (-ESHUTDOWN), wait until `deadline` for those there are, kill the rest, and
  * end zygote and workers. Handles of jobs stay valid until they are waited for; jobs that
- * were killed say -ECANCELED. Blocks the calling thread. NULL is fine.
+ * were killed say -ECANCELED. [waits], never cut short. NULL is fine.
  */
 WEFT_API void weft_job_pool_close(struct weft_job_pool *pool, weft_time deadline);
 

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -81,6 +82,51 @@ Test(job, coroutines_wait_for_jobs, .timeout = 60)
 	open_plain();
 	RUN_ON(2, from_coroutine);
 	close_pool();
+}
+
+static atomic_int turns;
+static atomic_bool enough;
+
+static int takes_turns(void *arg)
+{
+	(void)arg;
+	for (; !atomic_load(&enough); atomic_fetch_add(&turns, 1))
+		weft_yield();
+	return 0;
+}
+
+/*
+ * On one worker: who opens or closes a pool leaves it to others meanwhile. The kernel may give its CPU
+ * to the new processes all the while, but not each time.
+ */
+static int opens_and_closes(void *arg)
+{
+	bool while_opened = false, while_closed = false;
+	struct weft_co *co;
+
+	(void)arg;
+	atomic_store(&enough, false);
+	CHECK_EQ(weft_spawn(takes_turns, NULL, NULL, &co), 0);
+	while (!while_opened || !while_closed) {
+		atomic_store(&turns, 0);
+		open_plain();
+		while_opened = while_opened || atomic_load(&turns);
+		CHECK_EQ(weft_job_call(pool, "echo", NULL, 0, NULL, 0, NULL), 0);
+		atomic_store(&turns, 0);
+		close_pool();
+		while_closed = while_closed || atomic_load(&turns);
+	}
+	atomic_store(&enough, true);
+	JOIN(co, 0);
+	const struct weft_job_pool_options none = {.size = sizeof(none), .exe = "/none"};
+	CHECK_EQ(weft_job_pool_open(&none, &pool), -ENOENT);
+	CHECK(strlen(weft_job_pool_error()) > 0);
+	return 0;
+}
+
+Test(job, opening_and_closing_block_no_worker, .timeout = 60)
+{
+	RUN_ON(1, opens_and_closes);
 }
 
 enum { MANY = 500 };
