@@ -182,13 +182,15 @@ int weft_submit(struct weft_executor *ex, int (*fn)(void *arg), void *arg,
 
 /* Running and ending. */
 
-void weft__future_start(struct weft_future *f, struct wf_scope *scope)
+bool weft__future_start(struct weft_future *f, struct wf_scope *scope)
 {
 	lock(f);
+	bool wanted = !f->unwanted;
 	wf_atomic_store_release(&f->state, (uint32_t)FUTURE_RUNNING); /* FU1 */
 	f->scope = scope;
 	f->runner = scope ? wf_self() : NULL;
 	unlock(f);
+	return wanted;
 }
 
 /* True: this is the one end that counts. */
@@ -236,8 +238,7 @@ void weft__future_end(struct weft_future *f, int status)
 
 void weft__future_run(struct weft_future *f)
 {
-	weft__future_start(f, NULL);
-	weft__future_end(f, f->fn(f->arg));
+	weft__future_end(f, weft__future_start(f, NULL) ? f->fn(f->arg) : -ECANCELED);
 }
 
 int weft_promise_set(struct weft_future *f, int status)
@@ -354,6 +355,11 @@ int weft_future_cancel(struct weft_future *f)
 		weft__future_end(f, -ECANCELED);
 		return 0;
 	}
-	lock(f); /* it was just begun */
-	return ask(f);
+	lock(f);
+	if (f->state != FUTURE_BEGUN) /* it was just begun */
+		return ask(f);
+	f->unwanted =
+		true; /* between our two looks, or it waits for room: whoever has it will see */
+	unlock(f);
+	return 0;
 }

@@ -38,6 +38,7 @@ struct weft_future {
 	int status;
 	uint32_t service;
 	bool wait, on_stack;
+	bool unwanted; /* lock: cancelled on its way to or from a queue: not to be called */
 	unsigned home; /* of who submitted it */
 	int (*fn)(void *arg);
 	void *arg;
@@ -58,8 +59,9 @@ int weft__future_init(struct weft_future *f, int (*fn)(void *arg), void *arg,
 		      const struct weft_task_attr *attr);
 
 /* By the executor. start: it runs now, in a scope if it is a coroutine, which nobody cancels after the
- * end. end: with what it returned, or an error. run: both. The executor's reference goes with the end. */
-void weft__future_start(struct weft_future *f, struct wf_scope *scope);
+ * end; false: it is not wanted any more, and ends with -ECANCELED. end: with what it returned, or
+ * an error. run: both. The executor's reference goes with the end. */
+bool weft__future_start(struct weft_future *f, struct wf_scope *scope);
 void weft__future_end(struct weft_future *f, int status);
 void weft__future_run(struct weft_future *f);
 

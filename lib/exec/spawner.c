@@ -78,8 +78,7 @@ static void run_in_scope(struct weft_future *f)
 	struct wf_scope scope;
 
 	wf_scope_open(&scope, WEFT_NEVER, false);
-	weft__future_start(f, &scope);
-	weft__future_end(f, f->fn(f->arg));
+	weft__future_end(f, weft__future_start(f, &scope) ? f->fn(f->arg) : -ECANCELED);
 	wf_scope_close(&scope);
 }
 

@@ -299,6 +299,8 @@ BOTH(close_may_cancel_what_waits)
 
 /* Coroutines. */
 
+static struct weft_executor *shared_ex;
+
 static int coroutines_within_a_limit(void *arg)
 {
 	const struct weft_spawner_options o = {.size = sizeof(o), .limit = 2};
@@ -334,6 +336,45 @@ static int coroutines_within_a_limit(void *arg)
 	return 0;
 }
 BOTH(coroutines_within_a_limit)
+
+/* One that waits for room is cancelled: it gets the room, and is not called. */
+static int begins(void *f)
+{
+	return weft_future_begin(f, shared_ex);
+}
+
+static int cancelled_while_it_waits_for_room(void *arg)
+{
+	const struct weft_spawner_options o = {.size = sizeof(o), .limit = 1, .queue = 1};
+	const struct weft_task_attr waits = {.size = sizeof(waits),
+					     .flags = WEFT_TASK_WAIT};
+	struct weft_future *f[3];
+	struct weft_co *co;
+	int status;
+
+	(void)arg;
+	CHECK_EQ(weft_spawner_open(&o, &shared_ex), 0);
+	CHECK_EQ(weft_submit(shared_ex, parks, NULL, NULL, &f[0]), 0);
+	while (atomic_load(&calls) < 1)
+		weft_yield();
+	CHECK_EQ(weft_submit(shared_ex, returns, (void *)5, NULL, &f[1]), 0);
+	CHECK_EQ(weft_future_new(counts, NULL, &waits, &f[2]), 0);
+	CHECK_EQ(weft_spawn(begins, f[2], NULL, &co), 0);
+	CHECK_EQ(weft_sleep_ns(WEFT_MS), 0);
+	CHECK_EQ(weft_future_cancel(f[2]), 0);
+	CHECK_EQ(weft_future_cancel(f[0]), 0);
+	CHECK_EQ(weft_future_wait(f[1], &status), 0);
+	CHECK_EQ(status, 5);
+	CHECK_EQ(weft_future_wait(f[2], &status), 0);
+	CHECK_EQ(status, -ECANCELED);
+	JOIN(co, 0);
+	CHECK_EQ(atomic_load(&calls), 1);
+	weft_executor_close(shared_ex, false);
+	for (int i = 0; i < 3; i++)
+		weft_future_free(f[i]);
+	return 0;
+}
+BOTH(cancelled_while_it_waits_for_room)
 
 /* Each waits for the next one to begin: none keeps the others from it, and the runner that is ahead of
  * them does not wait. */
