@@ -57,8 +57,15 @@ struct wf_slot {
 	uint32_t job;  /* index into the table of jobs */
 	uint32_t want; /* DK4 */
 	uint64_t in_len, out_cap;
+	uint32_t mode;  /* ST2: enum wf_stream_mode (stream.h) */
+	uint32_t taken; /* ST2 */
+
+	/* by both */
+	uint32_t eager; /* ST1 */
+	uint32_t full;  /* ST2: a futex */
 
 	/* by the worker */
+	uint32_t put;   /* ST1 */
 	uint32_t state; /* DK3: turn + enum wf_slot_state; a futex */
 	uint32_t fault; /* enum weft_job_fault, of a job that returned */
 	int64_t result;

@@ -76,6 +76,7 @@ static void publish(struct wf_hand *h, struct weft_job *job)
 	h->order[h->tail % WF_DESK_SLOTS] = job->slot;
 	h->desk->ring[h->tail % WF_DESK_SLOTS] = job->slot;
 	h->turn[job->slot] = h->pool->turn += WF_TURN;
+	wf_stream_begin(job);
 	wf_atomic_store_seq(&s->want, want);                           /* DK4 */
 	wf_atomic_store_seq(&s->state, h->pool->turn + WF_SLOT_READY); /* DK3 */
 	wf_atomic_store_seq(&h->desk->tail, ++h->tail);                /* DK1 */

@@ -44,6 +44,8 @@ static struct weft_job *new_job(struct weft_job_pool *p, const void *in, size_t 
 	if (!job)
 		return NULL;
 	weft_event_outside(&job->done);
+	weft_event_outside(&job->more);
+	job->stream = a->stream;
 	job->pool = p;
 	job->in = in;
 	job->in_len = in_len;
@@ -93,6 +95,8 @@ int weft_job_submit(struct weft_job_pool *p, const char *name, const void *in,
 
 	if (rc)
 		return rc;
+	if (a.stream > 1 || (a.stream && out_cap))
+		return -EINVAL;
 	if (in_len > p->opt.max_in || out_cap > p->opt.max_out)
 		return -EMSGSIZE;
 	struct weft_job *job = new_job(p, in, in_len, out, out_cap, &a);
@@ -193,7 +197,7 @@ static int await_event(struct weft_job *job)
 static int await(struct weft_job *job)
 {
 	struct weft_job_pool *p = job->pool;
-	bool direct = !weft_self() && !(p->opt.flags & WEFT_JOB_FRESH);
+	bool direct = !weft_self() && !(p->opt.flags & WEFT_JOB_FRESH) && !job->stream;
 	int rc = 0;
 
 	while (!rc && job->state != WF_JOB_ENDED) {
@@ -214,6 +218,12 @@ static int await(struct weft_job *job)
 	return job->state == WF_JOB_ENDED ? 0 : rc;
 }
 
+void wf_job_free(struct weft_job *job)
+{
+	free(job->rest);
+	free(job);
+}
+
 /* Locked; ENDED. Lets go of the lock and the handle. */
 static ssize_t take_result(struct weft_job *job)
 {
@@ -222,13 +232,15 @@ static ssize_t take_result(struct weft_job *job)
 	if (job->pool->queue)
 		wf_dispatch(job->pool);
 	wf_pool_put(job->pool);
-	free(job);
+	wf_job_free(job);
 	return result;
 }
 
 int weft_job_wait(struct weft_job *job, ssize_t *ret_result)
 {
 	pthread_mutex_lock(&job->pool->lock);
+	if (job->stream)
+		wf_stream_deafen(job);
 	int rc = await(job);
 	if (rc) {
 		pthread_mutex_unlock(&job->pool->lock);
@@ -267,7 +279,9 @@ ssize_t weft_job_call(struct weft_job_pool *p, const char *name, const void *in,
 		      const struct weft_job_attr *attr)
 {
 	struct weft_job *job;
-	int rc = weft_job_submit(p, name, in, in_len, out, out_cap, attr, &job);
+	int rc = attr && attr->size >= sizeof(*attr) && attr->stream
+			 ? -EINVAL
+			 : weft_job_submit(p, name, in, in_len, out, out_cap, attr, &job);
 
 	if (rc)
 		return rc;

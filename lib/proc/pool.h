@@ -48,7 +48,15 @@ struct weft_job {
 	bool watched; /* a thread sleeps on the slot's state */
 	uint32_t
 		unwanted; /* enum weft_job_fault: stopped while FILLING; who fills sees to it */
-	bool detached; /* nobody waits: gone when it ends */
+	bool detached;              /* nobody waits: gone when it ends */
+	bool stream;                /* stream.c: it sends messages, */
+	bool eager;                 /* for which somebody waits, */
+	bool reading;               /* or which somebody copies now, */
+	bool deaf;                  /* or nobody wants */
+	uint32_t taken;             /* bytes of them */
+	uint32_t rest_len, rest_at; /* ENDED: and taken of those that it left, */
+	char *rest;                 /* which are here */
+	struct weft_event more;     /* it has sent one, or has ended */
 	struct weft_job_error *error;
 	struct wf_hand *hand; /* PLACED, FILLING */
 	uint32_t slot;
@@ -159,6 +167,14 @@ int wf_fault_errno(uint32_t fault);
 
 /* job.c: the keeper takes its result; locked */
 void wf_job_watch(struct weft_job *job);
+void wf_job_free(struct weft_job *job);
+
+/* stream.c; pool locked. Its slot is about to be given to the worker; it may have sent something;
+ * nobody wants more. save: it has ended, what it left is kept: 0, or -errno. */
+void wf_stream_begin(struct weft_job *job);
+void wf_stream_tell(struct weft_job *job);
+void wf_stream_deafen(struct weft_job *job);
+int wf_stream_save(struct weft_job *job);
 
 /* pool.c: locked; lets go of the lock too */
 void wf_pool_put(struct weft_job_pool *p);

@@ -47,10 +47,13 @@ void wf_job_end(struct weft_job *job, ssize_t result, uint32_t fault)
 	p->stats.failed += result < 0;
 	if (p->closing)
 		pthread_cond_broadcast(&p->changed);
-	if (job->detached)
-		free(job);
-	else
-		weft_event_set(&job->done);
+	if (job->detached) {
+		wf_job_free(job);
+		return;
+	}
+	if (job->stream)
+		weft_event_set(&job->more);
+	weft_event_set(&job->done); /* the last: it may be gone now */
 }
 
 /* ---- results ---------------------------------------------------------------------------- */
@@ -81,6 +84,20 @@ static void tell_error(struct weft_job *job, const struct weft_job_error *why)
 		weft__result_copy(job->error, why, sizeof(*why));
 }
 
+/* What it sent and nobody has taken yet. unlocks to copy. */
+static int save_stream(struct wf_hand *h, struct weft_job *job)
+{
+	if (!job->stream)
+		return 0;
+	job->state = WF_JOB_TAKING;
+	h->copying++;
+	pthread_mutex_unlock(&h->pool->lock);
+	int rc = wf_stream_save(job);
+	pthread_mutex_lock(&h->pool->lock);
+	h->copying--;
+	return rc;
+}
+
 /* The job returned and the worker says how. unlocks to copy. */
 static void take(struct wf_hand *h, struct weft_job *job)
 {
@@ -100,6 +117,11 @@ static void take(struct wf_hand *h, struct weft_job *job)
 		result = wf_fault_errno(why.fault);
 	} else if (result < 0) {
 		why.fault = WEFT_JOB_RETURNED;
+	}
+	int saved = save_stream(h, job);
+	if (saved) {
+		why.fault = saved == -EPROTO ? WEFT_JOB_CORRUPT : WEFT_JOB_LOST;
+		result = saved;
 	}
 	if (result > 0 && job->out) {
 		job->state = WF_JOB_TAKING;
@@ -134,7 +156,10 @@ void wf_hand_reap(struct wf_hand *h)
 		state -= h->turn[slot];
 		if (state < WF_SLOT_READY || state > WF_SLOT_DONE)
 			wf_hand_kill(h, WEFT_JOB_CORRUPT);
-		if (state != WF_SLOT_DONE || (fresh && job && !h->dead))
+		if (job && state == WF_SLOT_RUNNING)
+			wf_stream_tell(job);
+		if (state != WF_SLOT_DONE || (fresh && job && !h->dead) ||
+		    (job && job->reading))
 			return;
 		h->first++;
 		if (job) {
@@ -188,6 +213,7 @@ static void explain(struct wf_hand *h, const struct wf_wire_msg *msg,
 static void blame(struct weft_job *job, const struct weft_job_error *why)
 {
 	tell_error(job, why);
+	wf_stream_save(job); /* as far as it can be: the error is another one */
 	wf_job_end(job, wf_fault_errno(why->fault), why->fault);
 }
 

@@ -20,7 +20,7 @@
 
 enum {
 	WF_ZYGOTE_FD = 3, /* its end of the pair */
-	WF_WIRE_VERSION = 1,
+	WF_WIRE_VERSION = 2,
 	WF_JOB_NAME = 48, /* with its end */
 	WF_JOBS_MAX = 512,
 	WF_DIRS_BYTES = 4096

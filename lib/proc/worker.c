@@ -21,6 +21,7 @@
 #include "../../sched/sched.h"
 #include "child.h"
 #include "spin.h"
+#include "stream.h"
 
 enum { TELL_FD = 3 };
 
@@ -31,7 +32,11 @@ struct worker {
 	uint32_t head; /* jobs done or passed over */
 	int lowest_fd; /* the lowest free descriptor while no job runs */
 	struct wf_patience patience;
+	uint32_t slot; /* of the job that runs */
+	bool runs;     /* one does */
 };
+
+static struct worker self;
 
 /* ---- the next job ----------------------------------------------------------------------- */
 
@@ -124,9 +129,12 @@ static int64_t call(struct worker *w, const struct wf_slot *s, uint32_t slot)
 					   .out_cap = s->out_cap,
 					   .state = w->state};
 
+	w->slot = slot;
+	w->runs = true;
 	set_cpu_timer(w, w->z->setup.cpu_ms);
 	int64_t result = w->z->table.job[s->job]->job(&args);
 	set_cpu_timer(w, 0);
+	w->runs = false;
 	return result;
 }
 
@@ -142,6 +150,52 @@ static void tell_keeper(void)
 
 	(void)n; /* a full counter has told it already */
 }
+
+/* ---- messages of a job that runs -------------------------------------------------------- */
+
+static bool has_room(const struct wf_slot *s, uint32_t size, uint32_t n)
+{
+	return size - (s->put - wf_atomic_load_seq(&s->taken)) >= n || /* ST2 */
+	       wf_atomic_load_seq(&s->mode) == WF_STREAM_DEAF;         /* ST2 */
+}
+
+static void await_room(struct wf_slot *s, uint32_t size, uint32_t n)
+{
+	while (!has_room(s, size, n)) {
+		wf_atomic_store_seq(&s->full, 1u);                            /* ST2 */
+		while (!has_room(s, size, n) && wf_atomic_load_seq(&s->full)) /* ST2 */
+			syscall(SYS_futex, &s->full, FUTEX_WAIT, 1, NULL, NULL, 0);
+		wf_atomic_store_seq(&s->full, 0u); /* ST2 */
+	}
+}
+
+int weft_job_send(const void *data, size_t len)
+{
+	struct worker *w = &self;
+
+	if (!w->runs)
+		return -EINVAL;
+	struct wf_slot *s = &w->desk->slot[w->slot];
+	const struct wf_desk_shape *shape = &w->z->setup.shape;
+	char *ring = wf_desk_out(w->desk, shape, w->slot);
+	const uint32_t size = wf_stream_size(shape->max_out), head = (uint32_t)len;
+
+	if (wf_atomic_load_seq(&s->mode) == WF_STREAM_NONE) /* ST2 */
+		return -EINVAL;
+	if (len > size - WF_STREAM_HEAD)
+		return -EMSGSIZE;
+	await_room(s, size, head + WF_STREAM_HEAD);
+	if (wf_atomic_load_seq(&s->mode) == WF_STREAM_DEAF) /* ST2 */
+		return 0;
+	wf_stream_write(ring, size, s->put, &head, sizeof(head));
+	wf_stream_write(ring, size, s->put + WF_STREAM_HEAD, data, head);
+	wf_atomic_store_seq(&s->put, s->put + WF_STREAM_HEAD + head);           /* ST1 */
+	if (wf_atomic_load_seq(&s->eager) && wf_atomic_xchg_seq(&s->eager, 0u)) /* ST1 */
+		tell_keeper();
+	return 0;
+}
+
+/* ---- between jobs ----------------------------------------------------------------------- */
 
 /* The job is done, or was not wanted any more. */
 static void publish(struct worker *w, struct wf_slot *s, uint32_t turn)
@@ -265,16 +319,16 @@ static void prepare(struct worker *w, const int fds[WF_FORK_FDS])
 
 _Noreturn void wf_worker_run(const struct wf_zygote *z, const int fds[WF_FORK_FDS])
 {
-	static struct worker w;
+	struct worker *w = &self;
 
-	w.z = z;
-	w.patience.ns = WF_SPIN_MAX_NS;
-	prepare(&w, fds);
+	w->z = z;
+	w->patience.ns = WF_SPIN_MAX_NS;
+	prepare(w, fds);
 	for (;;) {
-		wait_for_work(&w);
-		if (wf_atomic_load_seq(&w.desk->tail) == w.head) /* DK1 */
+		wait_for_work(w);
+		if (wf_atomic_load_seq(&w->desk->tail) == w->head) /* DK1 */
 			_exit(0);
-		if (!do_job(&w))
+		if (!do_job(w))
 			_exit(0);
 	}
 }

@@ -60,6 +60,14 @@ struct weft_job_args {
 typedef ssize_t weft_job_fn(const struct weft_job_args *args);
 
 /*
+ * In a job that was submitted with `stream`: send a message to who submitted it, now. Waits while
+ * messages that were not taken fill the room, which is the largest power of two that max_out holds, less
+ * four bytes a message. On the job's own thread.
+ *   -EMSGSIZE longer than all the room      -EINVAL it was not submitted so, or is no job
+ */
+WEFT_API int weft_job_send(const void *data, size_t len);
+
+/*
  * WEFT_JOB(name, fn)     makes fn callable as `name`, at most 47 bytes
  * WEFT_JOB_WARM(fn)      int fn(void) runs once in the zygote, before any worker: what it
  *                        loads all workers share. A result < 0 fails weft_job_pool_open()
@@ -254,6 +262,9 @@ struct weft_job_attr {
 	uint32_t urgent; /* 1: before those in the queue that are not */
 	struct weft_job_error
 		*error; /* filled when the job failed; lent until it ended */
+	uint32_t
+		stream; /* 1: it sends messages (weft_job_send), and has no other result: out_cap
+			    is 0. For weft_job_submit() */
 };
 
 struct weft_job;
@@ -283,6 +294,16 @@ WEFT_API int weft_job_submit(struct weft_job_pool *pool, const char *name, const
  * returned, and the handle is gone. -ECANCELED, -ETIMEDOUT: the caller was stopped; the job is not.
  */
 WEFT_API int weft_job_wait(struct weft_job *job, ssize_t *ret_result);
+
+/*
+ * [waits] The next message of a job that was submitted with `stream`, in the order they were sent: its
+ * length. One caller at a time. Once the job has ended and all was taken, -EPIPE: weft_job_wait() then tells
+ * how it ended. What it had sent before it crashed or was killed is there all the same. weft_job_wait() drops
+ * what was not taken.
+ *   -EMSGSIZE it is longer than cap, and stays      -EPROTO the worker wrote what it must not, and
+ *   is killed      -ECANCELED, -ETIMEDOUT of the caller      -EINVAL it does not stream
+ */
+WEFT_API ssize_t weft_job_next(struct weft_job *job, void *buf, size_t cap);
 
 /* Have the job end: not begun, it never will; running, its worker is killed. A result that
  * is there already stays. Still wait for it. Anywhere; returns at once. */

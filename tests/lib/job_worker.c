@@ -14,6 +14,8 @@
 
 #include "weft/job.h"
 
+enum { DESK = 12288 }; /* what lies before the first slot's input */
+
 static int warmed;
 static int served;
 
@@ -207,8 +209,7 @@ WEFT_JOB("leave_child", leave_child)
  * the pool goes by. */
 static ssize_t scribble(const struct weft_job_args *a)
 {
-	memset((char *)(uintptr_t)a->in - 4096, 0x5a, 4096);
-	memset((char *)(uintptr_t)a->in - 8192, 0x5a, 4096);
+	memset((char *)(uintptr_t)a->in - DESK, 0x5a, DESK);
 	return 0;
 }
 WEFT_JOB("scribble", scribble)
@@ -240,6 +241,86 @@ static ssize_t corrupt_state(const struct weft_job_args *a)
 	return 0;
 }
 WEFT_JOB("corrupt_state", corrupt_state)
+
+/* ---- streams ---------------------------------------------------------------------------- */
+
+/* Sends as many messages as it is told, the n-th of n % 1000 bytes, all of them n % 251. */
+static ssize_t sends(const struct weft_job_args *a)
+{
+	unsigned char text[1000];
+	int n;
+
+	memcpy(&n, a->in, sizeof(n));
+	for (int i = 0; i < n; i++) {
+		memset(text, i % 251, sizeof(text));
+		int rc = weft_job_send(text, (size_t)(i % 1000));
+		if (rc)
+			return rc;
+	}
+	return 0;
+}
+WEFT_JOB("sends", sends)
+
+static ssize_t sends_and_crashes(const struct weft_job_args *a)
+{
+	ssize_t rc = sends(a);
+
+	if (!rc)
+		raise(SIGSEGV);
+	return rc;
+}
+WEFT_JOB("sends_and_crashes", sends_and_crashes)
+
+/* Sends until it is killed. */
+static ssize_t sends_on(const struct weft_job_args *a)
+{
+	(void)a;
+	while (!weft_job_send("again", 5))
+		;
+	return -EIO;
+}
+WEFT_JOB("sends_on", sends_on)
+
+/* One of just the room there is; one byte more is refused. */
+static ssize_t sends_large(const struct weft_job_args *a)
+{
+	static char large[65536];
+
+	(void)a;
+	if (weft_job_send(large, sizeof(large) - 3) != -EMSGSIZE)
+		return -EIO;
+	return weft_job_send(large, sizeof(large) - 4);
+}
+WEFT_JOB("sends_large", sends_large)
+
+/* Its message says that it is longer than what there is. */
+static ssize_t sends_lies(const struct weft_job_args *a)
+{
+	int rc = weft_job_send("abc", 3);
+
+	memset(a->out, 0xff, 4);
+	return rc;
+}
+WEFT_JOB("sends_lies", sends_lies)
+
+/* Says that it sent more than there is room. */
+static ssize_t sends_nothing_much(const struct weft_job_args *a)
+{
+	int rc = weft_job_send("abc", 3);
+
+	memset((char *)(uintptr_t)a->in - DESK, 0x5a, DESK);
+	for (;;)
+		pause();
+	return rc;
+}
+WEFT_JOB("sends_nothing_much", sends_nothing_much)
+
+static ssize_t cannot_send(const struct weft_job_args *a)
+{
+	(void)a;
+	return weft_job_send("abc", 3);
+}
+WEFT_JOB("cannot_send", cannot_send)
 
 /* ---- what a sandbox forbids ------------------------------------------------------------- */
 

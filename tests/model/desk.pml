@@ -3,6 +3,9 @@
  * DK1, DK2: a pool puts a job on a desk whose worker is about to sleep. DK3, DK4: the worker finishes it
  * while somebody is about to sleep until it has.
  *
+ * ST1 and ST2 are the same handshake as DK1 and DK2: a message is put out before somebody looks whether its
+ * taker is eager, or room is made before somebody looks whether the putter found it full.
+ *
  * The job is done, and who waits for it goes on. A futex looks at its word once more when it goes to
  * sleep; that alone is not enough, for the word may not have been put out yet.
  *

@@ -19,7 +19,7 @@
 
 #include "weft/job.h"
 
-enum { JOBS = 200, HOSTS = 20 };
+enum { JOBS = 200, HOSTS = 20, STREAMS = 2, NUMBERS = 20000 };
 
 static unsigned seed = 1, rounds = 100;
 static unsigned n_killed, n_lost;
@@ -46,6 +46,16 @@ static ssize_t twice(const struct weft_job_args *a)
 	return sizeof(n);
 }
 WEFT_JOB("twice", twice)
+
+static ssize_t numbers(const struct weft_job_args *a)
+{
+	(void)a;
+	for (unsigned i = 0; i < NUMBERS; i++)
+		if (weft_job_send(&i, sizeof(i)))
+			return -EIO;
+	return 0;
+}
+WEFT_JOB("numbers", numbers)
 
 /* Leaves a child behind, which must not outlive the pool either. */
 static ssize_t with_child(const struct weft_job_args *a)
@@ -150,6 +160,53 @@ static void kill_while_working(bool zygote)
 	until_none_is_left();
 }
 
+/* ---- streams ---------------------------------------------------------------------------- */
+
+/* It has ended, after n messages: as it should, or by our hand. Returns whether it was lost. */
+static bool end_stream(struct weft_job *job, unsigned n, bool killed)
+{
+	ssize_t result;
+
+	CHECK(!weft_job_wait(job, &result));
+	CHECK(result || n == NUMBERS);
+	CHECK(!result || (killed && (result == -ECHILD || result == -EIO)));
+	return result;
+}
+
+/* What comes is whole and in order, until the end or the death. */
+static void kill_while_streaming(bool zygote)
+{
+	const struct weft_job_attr attr = {.size = sizeof(attr), .stream = 1};
+	struct weft_job_pool *pool = open_pool();
+	struct weft_job *job[STREAMS];
+	unsigned n[STREAMS] = {0}, left = STREAMS, killed = 0;
+	unsigned when = chance(STREAMS * NUMBERS * 2);
+
+	for (unsigned i = 0; i < STREAMS; i++)
+		CHECK(!weft_job_submit(pool, "numbers", NULL, 0, NULL, 0, &attr,
+				       &job[i]));
+	for (unsigned turn = 0; left; turn++) {
+		unsigned which = turn % STREAMS, number;
+
+		if (turn == when)
+			killed += kill_one(pool, zygote ? -1 : (int)chance(2));
+		if (!job[which])
+			continue;
+		ssize_t len = weft_job_next(job[which], &number, sizeof(number));
+		if (len >= 0) {
+			CHECK(len == sizeof(number) && number == n[which]++);
+			continue;
+		}
+		CHECK(len == -EPIPE);
+		n_lost += end_stream(job[which], n[which], killed);
+		job[which] = NULL;
+		left--;
+	}
+	n_killed += killed;
+	weft_job_pool_close(pool, WEFT_NEVER);
+	until_none_is_left();
+}
+
 /* ---- hosts ------------------------------------------------------------------------------ */
 
 static void be_host(void)
@@ -191,6 +248,7 @@ int main(int argc, char **argv)
 	for (unsigned i = 0; i < rounds; i++) {
 		kill_while_working(false);
 		kill_while_working(true);
+		kill_while_streaming(i % 2);
 	}
 	for (unsigned i = 0; i < HOSTS; i++)
 		kill_host();
