@@ -5,6 +5,7 @@
  *	coroutine  a coroutine does
  *	batch      512 submitted, then waited for, again and again, on 2 workers; each
  *	open       open and close a pool of 2 workers
+ *	stream     one job sends N messages of BYTES
  * KIND: warm (the default), pure (sandboxed), fresh (sandboxed, a new worker for each).
  */
 #include <weft.h>
@@ -56,6 +57,38 @@ static int in_batches(void)
 	return 0;
 }
 
+static ssize_t sends(const struct weft_job_args *a)
+{
+	static char message[1 << 20];
+	long todo[2];
+
+	memcpy(todo, a->in, sizeof(todo));
+	for (long i = 0; i < todo[0]; i++) {
+		int rc = weft_job_send(message, (size_t)todo[1]);
+		if (rc)
+			return rc;
+	}
+	return 0;
+}
+WEFT_JOB("sends", sends)
+
+static int stream(void)
+{
+	const struct weft_job_attr a = {.size = sizeof(a), .stream = 1};
+	const long todo[2] = {n, (long)bytes};
+	struct weft_job *job;
+	ssize_t status;
+	uint64_t start = bench_now();
+
+	if (weft_job_submit(pool, "sends", todo, sizeof(todo), NULL, 0, &a, &job))
+		return 1;
+	for (long i = 0; i < n; i++)
+		if (weft_job_next(job, out, bytes) != (ssize_t)bytes)
+			return 1;
+	bench_per_op(start, n);
+	return weft_job_wait(job, &status) || status;
+}
+
 static struct weft_job_pool_options options(const char *kind, unsigned workers)
 {
 	struct weft_job_pool_options o = {
@@ -92,17 +125,20 @@ int main(int argc, char **argv)
 	bool alone = strcmp(argv[2], "batch") && strcmp(argv[2], "open");
 	const char *kind = argc > 4 ? argv[4] : "warm";
 	/* fresh ones are forked ahead: one does the job, the next is ready */
-	const struct weft_job_pool_options o =
+	struct weft_job_pool_options o =
 		options(kind, alone && strcmp(kind, "fresh") ? 1 : 2);
+	if (!strcmp(argv[2], "stream") && bytes >= 16384)
+		o.max_out = 4 * bytes; /* room for some of them */
 	in = calloc(2, bytes + 1);
 	out = in + bytes + 1;
 	if (!strcmp(argv[2], "open"))
 		return opens(&o);
 	if (weft_job_pool_open(&o, &pool))
 		return fprintf(stderr, "%s\n", weft_job_pool_error()), 1;
-	int rc = !strcmp(argv[2], "coroutine") ? weft_run(one_by_one, NULL, NULL)
-		 : alone                       ? one_by_one(NULL)
-					       : in_batches();
+	int rc = !strcmp(argv[2], "stream")      ? stream()
+		 : !strcmp(argv[2], "coroutine") ? weft_run(one_by_one, NULL, NULL)
+		 : alone                         ? one_by_one(NULL)
+						 : in_batches();
 	weft_job_pool_close(pool, WEFT_NEVER);
 	return rc;
 }

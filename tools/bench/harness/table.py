@@ -304,6 +304,8 @@ BENCHES = [
         (f"{name}, {what}", 5, [
             System("weft", "weft_queue", n // few, [what, size]),
             System("weft, a coroutine receives", "weft_queue", n // few, [what, size, "coroutine"]),
+            *([System("weft, a job's stream", "weft_job", n, ["stream", size])]
+              if what == "stream" else []),
             System("pipe", "queue_pipe", n // few, [what, size]),
             System("multiprocessing.Queue", "queue_mp", n // few // 20, [what, size]),
             *([System("futex alone", "queue_futex", n // few)] if what == "trip" else []),
