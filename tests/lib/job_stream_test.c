@@ -210,7 +210,7 @@ Test(job_stream, hostile_workers, .timeout = 60)
 
 	open_plain();
 	struct weft_job *job = submit("sends_lies", 0, NULL);
-	usleep(50000);
+	await_end_of_all(); /* it has lied by then */
 	cr_assert_eq(weft_job_next(job, text, sizeof(text)), -EPROTO);
 	weft_job_wait(job, NULL);
 	await_end_of_all();
