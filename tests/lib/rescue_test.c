@@ -116,6 +116,9 @@ static int serve(void *arg)
 	struct connection *c = arg;
 	int n;
 
+	/* it may have been stolen before it began */
+	while (weft_worker_id() != (int)c->home)
+		CHECK_EQ(weft_move_to_worker(c->home, 0), 0);
 	CHECK_EQ(weft_pin(), 1);
 	CHECK(echo(c->end[1]) > 0);
 	const struct wf_ring *home = wf_fd_peek(c->end[1])->home; /* NULL: no streams */
