@@ -278,11 +278,14 @@ ssize_t weft_job_call(struct weft_job_pool *p, const char *name, const void *in,
 		      size_t in_len, void *out, size_t out_cap,
 		      const struct weft_job_attr *attr)
 {
+	struct weft_job_attr a;
 	struct weft_job *job;
-	int rc = attr && attr->size >= sizeof(*attr) && attr->stream
-			 ? -EINVAL
-			 : weft_job_submit(p, name, in, in_len, out, out_cap, attr, &job);
+	int rc = weft__options_copy(&a, sizeof(a), attr);
 
+	if (!rc && a.stream)
+		rc = -EINVAL;
+	if (!rc)
+		rc = weft_job_submit(p, name, in, in_len, out, out_cap, attr, &job);
 	if (rc)
 		return rc;
 	pthread_mutex_lock(&p->lock);

@@ -170,7 +170,8 @@ void wf_job_watch(struct weft_job *job);
 void wf_job_free(struct weft_job *job);
 
 /* stream.c; pool locked. Its slot is about to be given to the worker; it may have sent something;
- * nobody wants more. save: it has ended, what it left is kept: 0, or -errno. */
+ * nobody wants more. save: it has ended, what it left is kept: 0, or -errno. Locked or not, as
+ * long as it is this thread that ends it. */
 void wf_stream_begin(struct weft_job *job);
 void wf_stream_tell(struct weft_job *job);
 void wf_stream_deafen(struct weft_job *job);

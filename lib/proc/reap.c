@@ -87,7 +87,7 @@ static void tell_error(struct weft_job *job, const struct weft_job_error *why)
 /* What it sent and nobody has taken yet. unlocks to copy. */
 static int save_stream(struct wf_hand *h, struct weft_job *job)
 {
-	if (!job->stream)
+	if (!job->stream || job->deaf)
 		return 0;
 	job->state = WF_JOB_TAKING;
 	h->copying++;
@@ -121,7 +121,7 @@ static void take(struct wf_hand *h, struct weft_job *job)
 	int saved = save_stream(h, job);
 	if (saved) {
 		why.fault = saved == -EPROTO ? WEFT_JOB_CORRUPT : WEFT_JOB_LOST;
-		result = saved;
+		result = wf_fault_errno(why.fault);
 	}
 	if (result > 0 && job->out) {
 		job->state = WF_JOB_TAKING;
@@ -213,7 +213,8 @@ static void explain(struct wf_hand *h, const struct wf_wire_msg *msg,
 static void blame(struct weft_job *job, const struct weft_job_error *why)
 {
 	tell_error(job, why);
-	wf_stream_save(job); /* as far as it can be: the error is another one */
+	if (job->stream && !job->deaf)
+		wf_stream_save(job); /* as far as it can be: the error is another one */
 	wf_job_end(job, wf_fault_errno(why->fault), why->fault);
 }
 

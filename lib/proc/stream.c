@@ -55,9 +55,9 @@ void wf_stream_tell(struct weft_job *job)
 
 int wf_stream_save(struct weft_job *job)
 {
-	uint32_t n = job->deaf ? 0 : waiting(job);
+	uint32_t n = waiting(job);
 
-	if (!job->stream || !n)
+	if (!n)
 		return 0;
 	if (n > size_of(job))
 		return -EPROTO;
