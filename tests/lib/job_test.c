@@ -445,19 +445,21 @@ Test(job, urgent_ones_go_first, .timeout = 60)
 	close_pool();
 }
 
+/* Jobs that go on until they are waited for: nobody takes the messages of which they have too many. */
 Test(job, the_pool_grows_and_shrinks, .timeout = 60)
 {
+	const struct weft_job_attr stream = {.size = sizeof(stream), .stream = 1};
 	struct weft_job_pool_options o = options();
 	struct weft_job *job[3];
-	int ms = 50, out;
+	int messages = 3000;
 
 	o.max_workers = 3;
 	o.idle_ns = 20 * WEFT_MS;
 	open_pool(&o);
 	cr_assert_eq(stats().workers, 1u);
 	for (int i = 0; i < 3; i++)
-		cr_assert_eq(weft_job_submit(pool, "nap", &ms, sizeof(ms), &out, 4, NULL,
-					     &job[i]),
+		cr_assert_eq(weft_job_submit(pool, "sends", &messages, sizeof(messages),
+					     NULL, 0, &stream, &job[i]),
 			     0);
 	SOON(stats().workers == 3);
 	for (int i = 0; i < 3; i++)
