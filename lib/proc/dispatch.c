@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "../../sched/sched.h"
-#include "pool.h"
+#include "far.h"
 
 enum {
 	LOOK_AT = 256
@@ -210,7 +210,7 @@ static void take_half(struct wf_hand *h)
 static void balance(struct weft_job_pool *p)
 {
 	struct wf_hand *most = NULL;
-	bool idle = false;
+	bool idle = p->far && p->far->idle(p->far);
 
 	for (uint32_t i = 0; i < p->opt.max_workers; i++) {
 		struct wf_hand *h = &p->hand[i];
@@ -226,6 +226,32 @@ static void balance(struct weft_job_pool *p)
 		take_half(most);
 }
 
+/* ---- away ------------------------------------------------------------------------------- */
+
+/* Whether somebody elsewhere took it; it is in the queue. */
+static bool send_away(struct weft_job *job)
+{
+	struct weft_job_pool *p = job->pool;
+
+	if (!p->far || job->stream || !p->far->give(p->far, job))
+		return false;
+	wf_queue_remove(job);
+	p->stats.sent++;
+	p->n_away++;
+	return true;
+}
+
+static void send_rest_away(struct weft_job_pool *p)
+{
+	struct weft_job *next;
+
+	for (struct weft_job *job = p->far ? p->queue : NULL; job; job = next) {
+		next = job->next;
+		if (!send_away(job) && !job->stream)
+			return;
+	}
+}
+
 void wf_dispatch(struct weft_job_pool *p)
 {
 	struct wf_hand *h;
@@ -236,9 +262,12 @@ void wf_dispatch(struct weft_job_pool *p)
 	for (uint32_t i = 0; p->queue && i < p->opt.max_workers; i++)
 		wf_hand_reap(&p->hand[i]);
 	while ((job = next(p, &h))) {
+		if (wf_hand_load(h) && send_away(job))
+			continue;
 		wf_queue_remove(job);
 		place(h, job);
 	}
+	send_rest_away(p);
 	bool full = p->n_hands >= p->opt.max_workers;
 	if (p->queue && full)
 		make_room(p, p->queue->key);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Pools: opening, closing, what they count. */
-#include "pool.h"
+#include "far.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -412,6 +412,8 @@ static int close_pool(void *arg)
 	wf_keeper_ring(p);
 	pthread_mutex_unlock(&p->lock);
 	pthread_join(p->keeper, NULL);
+	if (p->far)
+		p->far->close(p->far);
 	dismantle(p);
 	return 0;
 }
@@ -437,6 +439,7 @@ int weft_job_stats(struct weft_job_pool *p, struct weft_job_stats *stats)
 	s.workers = n_up(p);
 	s.queued = p->n_queued;
 	s.running = p->n_live - p->n_queued;
+	s.away = p->n_away;
 	pthread_mutex_unlock(&p->lock);
 	return weft__result_copy(stats, &s, sizeof(s));
 }

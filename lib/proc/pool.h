@@ -8,7 +8,7 @@
  *
  * The life of a job: QUEUED -> FILLING (its input is copied to a desk, unlocked) -> PLACED ->
  * TAKING (its result is copied, unlocked) -> ENDED. From PLACED it may return to QUEUED, if it had
- * not begun: taken back for an idle worker, or its worker died in another job.
+ * not begun: taken back for an idle worker, or its worker died in another job. AWAY: far.h.
  */
 #ifndef WEFT_LIB_PROC_POOL_H
 #define WEFT_LIB_PROC_POOL_H
@@ -28,6 +28,7 @@ enum wf_job_state {
 	WF_JOB_QUEUED,
 	WF_JOB_FILLING,
 	WF_JOB_PLACED,
+	WF_JOB_AWAY,
 	WF_JOB_TAKING,
 	WF_JOB_ENDED
 };
@@ -47,7 +48,7 @@ struct weft_job {
 	bool keeper;  /* the keeper is to take the result */
 	bool watched; /* a thread sleeps on the slot's state */
 	uint32_t
-		unwanted; /* enum weft_job_fault: stopped while FILLING; who fills sees to it */
+		unwanted; /* enum weft_job_fault: stopped while FILLING; who fills sees to it; or AWAY */
 	bool detached;              /* nobody waits: gone when it ends */
 	bool stream;                /* stream.c: it sends messages, */
 	bool eager;                 /* for which somebody waits, */
@@ -60,9 +61,12 @@ struct weft_job {
 	struct weft_job_error *error;
 	struct wf_hand *hand; /* PLACED, FILLING */
 	uint32_t slot;
+	int far_rank;   /* AWAY: where it is; slot is a number there */
 	ssize_t result; /* ENDED */
 	struct weft_event done;
 };
+
+struct wf_far;
 
 enum wf_hand_state { WF_HAND_NONE, WF_HAND_HIRED, WF_HAND_UP };
 
@@ -119,12 +123,13 @@ struct weft_job_pool {
 
 	struct weft_job *queue, *queue_last; /* urgent ones first */
 	struct weft_job *live;
-	uint32_t n_queued, n_live;
+	uint32_t n_queued, n_live, n_away;
 	uint32_t turn;     /* the last one given out */
 	uint32_t watchers; /* threads that look at a desk */
 	uint32_t refs;     /* of this structure: open, and handles of jobs */
 	uint32_t n_hands;  /* that are not NONE */
 	struct wf_hand *hand;
+	struct wf_far *far;          /* far.h, or NULL */
 	struct wf_patience patience; /* of threads that wait */
 	struct weft_job_stats stats;
 };

@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "../../sched/sched.h"
-#include "pool.h"
+#include "far.h"
 
 int wf_fault_errno(uint32_t fault)
 {
@@ -306,5 +306,8 @@ void wf_job_stop(struct weft_job *job, uint32_t fault)
 		job->unwanted = fault;
 	} else if (job->state == WF_JOB_PLACED) {
 		stop_placed(job, fault);
+	} else if (job->state == WF_JOB_AWAY && !job->unwanted) {
+		job->unwanted = fault;
+		job->pool->far->stop(job->pool->far, job);
 	}
 }

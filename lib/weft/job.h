@@ -322,6 +322,8 @@ struct weft_job_stats {
 	uint64_t recycled; /* that were replaced as the options say, or for another key */
 	uint64_t zygotes;  /* started */
 	uint64_t wakes;    /* of sleeping workers: system calls */
+	uint64_t sent;     /* jobs that went to other machines (<weft/mpi.h>) */
+	uint64_t away;     /* that are there now */
 };
 WEFT_API int weft_job_stats(struct weft_job_pool *pool, struct weft_job_stats *stats);
 
