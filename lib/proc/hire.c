@@ -54,8 +54,8 @@ static void reset(struct wf_hand *h)
 		h->free[i] = h->n_free - 1 - i;
 }
 
-/* fds: desk, our end of stderr, the worker's. All -1. */
-static int open_all(struct wf_hand *h, int fds[3])
+/* fds: desk, our end of stderr, the worker's, its cgroup. All -1. */
+static int open_all(struct wf_hand *h, int fds[4])
 {
 	fds[0] = memfd_create("weft-desk", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	int rc = fds[0] < 0 ? -errno : map_desk(h, fds[0]);
@@ -67,26 +67,36 @@ static int open_all(struct wf_hand *h, int fds[3])
 		rc = -errno;
 	if (!rc)
 		rc = watch(h, h->tell_fd, 1);
-	return rc ? rc : watch(h, fds[1], 2);
+	if (!rc)
+		rc = watch(h, fds[1], 2);
+	if (!rc && h->pool->cgroup >= 0) {
+		fds[3] = wf_cgroup_of(h);
+		rc = fds[3] < 0 ? fds[3] : 0;
+	}
+	return rc;
 }
 
 int wf_hand_hire(struct wf_hand *h)
 {
 	const struct wf_wire_msg msg = {.op = WF_WIRE_FORK, .worker = h->index};
-	int fds[3] = {-1, -1, -1};
+	int fds[4] = {-1, -1, -1, -1};
 	int rc = open_all(h, fds);
 
 	if (!rc) {
 		const int send[WF_FORK_FDS] = {[WF_FORK_DESK] = fds[0],
 					       [WF_FORK_TELL] = h->tell_fd,
-					       [WF_FORK_STDERR] = fds[2]};
+					       [WF_FORK_STDERR] = fds[2],
+					       [WF_FORK_CGROUP] = fds[3]};
 		reset(h);
-		rc = wf_wire_send(h->pool->ctl, &msg, sizeof(msg), send, WF_FORK_FDS);
+		rc = wf_wire_send(h->pool->ctl, &msg, sizeof(msg), send,
+				  fds[3] < 0 ? WF_FORK_CGROUP : WF_FORK_FDS);
 	}
 	if (fds[0] >= 0)
 		close(fds[0]);
 	if (fds[2] >= 0)
 		close(fds[2]);
+	if (fds[3] >= 0)
+		close(fds[3]);
 	h->stderr_fd = fds[1];
 	if (rc) {
 		wf_hand_bury(h);

@@ -137,7 +137,8 @@ static int check(const struct weft_job_pool_options *o)
 	if (o->profile > WEFT_JOB_PURE || o->flags & ~flags ||
 	    o->max_workers > MAX_WORKERS || o->min_workers > o->max_workers ||
 	    o->ahead > WF_DESK_SLOTS || o->max_in > most || o->max_out > most ||
-	    (o->read_dirs && o->profile != WEFT_JOB_READ))
+	    (o->read_dirs && o->profile != WEFT_JOB_READ) ||
+	    (o->cgroup && !o->memory_bytes))
 		return -EINVAL;
 	return 0;
 }
@@ -163,7 +164,7 @@ static int set_up(struct weft_job_pool *p)
 	s->tell_size = o->recycle_bytes != 0;
 	s->shape = (struct wf_desk_shape){wf_desk_round(o->max_in),
 					  wf_desk_round(o->max_out), o->ahead};
-	s->memory_bytes = o->memory_bytes;
+	s->memory_bytes = o->cgroup ? 0 : o->memory_bytes;
 	s->cpu_ms = o->cpu_ms;
 	p->patience.ns = WF_SPIN_MAX_NS;
 	return rc;
@@ -242,7 +243,7 @@ static struct weft_job_pool *new_pool(void)
 	pthread_cond_init(&p->changed, &a);
 	pthread_condattr_destroy(&a);
 	pthread_mutex_init(&p->lock, NULL);
-	p->ctl = p->zygote_fd = p->epoll = p->bell_fd = -1;
+	p->ctl = p->zygote_fd = p->epoll = p->bell_fd = p->cgroup_above = p->cgroup = -1;
 	p->refs = 1;
 	return p;
 }
@@ -259,6 +260,19 @@ static int new_hands(struct weft_job_pool *p)
 	return p->hand ? 0 : -ENOMEM;
 }
 
+/* LOOSE: by the address space, where it cannot be. */
+static int limit_by_cgroup(struct weft_job_pool *p)
+{
+	int rc = wf_cgroup_open(p);
+
+	if (!rc || !(p->opt.flags & WEFT_JOB_LOOSE))
+		return rc;
+	wf_cgroup_close(p);
+	p->why[0] = '\0';
+	p->setup.memory_bytes = p->opt.memory_bytes;
+	return 0;
+}
+
 static int start(struct weft_job_pool *p)
 {
 	int rc = set_up(p);
@@ -269,6 +283,8 @@ static int start(struct weft_job_pool *p)
 		rc = find_program(p);
 	if (!rc)
 		rc = new_hands(p);
+	if (!rc && p->opt.cgroup)
+		rc = limit_by_cgroup(p);
 	if (!rc)
 		rc = wf_zygote_start(p);
 	if (!rc)
@@ -314,6 +330,8 @@ static void dismantle(struct weft_job_pool *p)
 	end_zygote(p);
 	for (uint32_t i = 0; p->hand && i < p->opt.max_workers; i++)
 		wf_hand_close(&p->hand[i]);
+	wf_cgroup_close(p);
+	close_fd(&p->cgroup_above);
 	close_fd(&p->bell_fd);
 	close_fd(&p->epoll);
 	free(p->hand);

@@ -94,7 +94,8 @@ struct wf_hand {
 	uint32_t served;
 	uint32_t hungry; /* as on the desk */
 	weft_time idle_since;
-	uint32_t killed; /* enum weft_job_fault: why we killed it */
+	uint32_t killed;    /* enum weft_job_fault: why we killed it */
+	uint64_t oom_kills; /* in its cgroup, before it came */
 	char output[sizeof(((struct weft_job_error *)0)->output)];
 	uint32_t n_output;
 };
@@ -120,6 +121,9 @@ struct weft_job_pool {
 	weft_time retry; /* then: not before */
 	unsigned barren; /* workers in a row that died before they did anything */
 	char why[256];   /* in words */
+
+	int cgroup_above, cgroup; /* cgroup.c; -1: none */
+	char cgroup_name[40];
 
 	struct weft_job *queue, *queue_last; /* urgent ones first */
 	struct weft_job *live;
@@ -184,6 +188,16 @@ int wf_stream_save(struct weft_job *job);
 
 /* pool.c: locked; lets go of the lock too */
 void wf_pool_put(struct weft_job_pool *p);
+
+/*
+ * cgroup.c. open: a group for the pool where the options say: 0, or negative errno and pool->why. of: the
+ * descriptor of cgroup.procs by which a new worker enters its own, or negative errno. killed: whether the kernel has
+ * killed in it since.
+ */
+int wf_cgroup_open(struct weft_job_pool *p);
+void wf_cgroup_close(struct weft_job_pool *p);
+int wf_cgroup_of(struct wf_hand *h);
+bool wf_cgroup_killed(const struct wf_hand *h);
 
 /* keeper.c */
 void *wf_keeper(void *pool);

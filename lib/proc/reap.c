@@ -173,6 +173,12 @@ void wf_hand_reap(struct wf_hand *h)
 
 /* ---- deaths ----------------------------------------------------------------------------- */
 
+/* Without a cgroup nobody can tell whether the kernel killed it for that. */
+static bool was_memory(const struct wf_hand *h)
+{
+	return h->pool->cgroup < 0 || wf_cgroup_killed(h);
+}
+
 /* What its last words and the kernel say about a worker's death. */
 static void explain(struct wf_hand *h, const struct wf_wire_msg *msg,
 		    struct weft_job_error *why)
@@ -188,7 +194,7 @@ static void explain(struct wf_hand *h, const struct wf_wire_msg *msg,
 		why->code = msg->status;
 	else if (msg)
 		why->signal = msg->status;
-	if (why->signal == SIGKILL && h->pool->opt.memory_bytes)
+	if (why->signal == SIGKILL && h->pool->opt.memory_bytes && was_memory(h))
 		why->fault = WEFT_JOB_MEMORY;
 	if (told && !h->killed) {
 		why->signal = r->signal;

@@ -20,7 +20,7 @@
 
 enum {
 	WF_ZYGOTE_FD = 3, /* its end of the pair */
-	WF_WIRE_VERSION = 2,
+	WF_WIRE_VERSION = 3,
 	WF_JOB_NAME = 48, /* with its end */
 	WF_JOBS_MAX = 512,
 	WF_DIRS_BYTES = 4096
@@ -36,8 +36,8 @@ enum wf_wire_op {
 	WF_WIRE_EXITED
 };
 
-/* Descriptors of FORK, in order. */
-enum { WF_FORK_DESK, WF_FORK_TELL, WF_FORK_STDERR, WF_FORK_FDS };
+/* Descriptors of FORK, in order; the last one, the cgroup.procs to enter, only where there is one. */
+enum { WF_FORK_DESK, WF_FORK_TELL, WF_FORK_STDERR, WF_FORK_CGROUP, WF_FORK_FDS };
 
 struct wf_wire_setup {
 	uint32_t op, version;

@@ -275,6 +275,12 @@ static int keep_descriptors(const int fds[WF_FORK_FDS], int landlock)
 	return close_range(after, ~0u, 0) ? -errno : 0;
 }
 
+/* What it maps and touches from now on is counted there. */
+static int enter_cgroup(int procs)
+{
+	return procs >= 0 && write(procs, "0", 1) < 0 ? -errno : 0;
+}
+
 static void unblock_signals(void)
 {
 	sigset_t none;
@@ -302,6 +308,8 @@ static void prepare(struct worker *w, const int fds[WF_FORK_FDS])
 	prctl(PR_SET_NAME, "weft-job");
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	unblock_signals();
+	if (enter_cgroup(fds[WF_FORK_CGROUP]))
+		_exit(1);
 	w->desk = mmap(NULL, wf_desk_bytes(&setup->shape), PROT_READ | PROT_WRITE,
 		       MAP_SHARED, fds[WF_FORK_DESK], 0);
 	if (w->desk == MAP_FAILED)

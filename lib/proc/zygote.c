@@ -124,13 +124,13 @@ static void fork_worker(uint32_t worker, const int fds[WF_FORK_FDS])
 static void serve(void)
 {
 	struct wf_wire_msg msg;
-	int fds[4];
-	unsigned n = 4;
+	int fds[WF_FORK_FDS] = {-1, -1, -1, -1};
+	unsigned n = WF_FORK_FDS;
 	ssize_t len = wf_wire_recv(WF_ZYGOTE_FD, &msg, sizeof(msg), fds, &n);
 
 	if (len != sizeof(msg) || msg.worker >= MAX_WORKERS)
 		end();
-	if (msg.op == WF_WIRE_FORK && n == WF_FORK_FDS)
+	if (msg.op == WF_WIRE_FORK && n >= WF_FORK_CGROUP)
 		fork_worker(msg.worker, fds);
 	else if (msg.op == WF_WIRE_KILL)
 		kill_worker(msg.worker);

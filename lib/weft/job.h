@@ -182,7 +182,8 @@ struct weft_job_pool_options {
 	uint32_t flags;               /* WEFT_JOB_* */
 	const char *const *read_dirs; /* NULL-terminated; READ */
 
-	/* A worker may map so much more than it starts with, by RLIMIT_AS. 0: no limit */
+	/* A worker may have so much more than it starts with. 0: no limit. By RLIMIT_AS: what it maps; or, with
+	 * `cgroup` below, what it touches, its children too */
 	uint64_t memory_bytes;
 	uint64_t cpu_ms;  /* CPU time of one job; 0: no limit */
 	weft_time job_ns; /* time from submit to end of one job; 0: no limit */
@@ -195,6 +196,13 @@ struct weft_job_pool_options {
 	int nice;         /* added to ours */
 	const char *cpus; /* "0-3,8": the workers' CPUs; NULL: ours */
 	int node;         /* 1 + NUMA node for CPUs and memory; 0: any */
+
+	/*
+	 * The path of a cgroup (version 2) that this process may make others in, with the memory controller and no
+	 * process in it: as Delegate= of systemd and DelegateSubgroup= give one. Each worker has a group of its own
+	 * there, limited by memory.max. NULL: none. Where it cannot be, opening fails, unless LOOSE
+	 */
+	const char *cgroup;
 };
 
 struct weft_job_pool;

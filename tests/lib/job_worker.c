@@ -7,8 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -171,6 +173,39 @@ static ssize_t eat(const struct weft_job_args *a)
 	return (ssize_t)a->in_len;
 }
 WEFT_JOB("eat", eat)
+
+static ssize_t eat_in_child(const struct weft_job_args *a)
+{
+	pid_t child = fork();
+
+	if (!child)
+		return eat(a);
+	waitpid(child, NULL, 0);
+	return 0;
+}
+WEFT_JOB("eat_in_child", eat_in_child)
+
+/* A gigabyte of address space, of which a page is used. */
+static ssize_t map_much(const struct weft_job_args *a)
+{
+	char *p = mmap(NULL, 1 << 30, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	(void)a;
+	if (p == MAP_FAILED)
+		return -errno;
+	p[12345] = 1;
+	munmap(p, 1 << 30);
+	return 0;
+}
+WEFT_JOB("map_much", map_much)
+
+static ssize_t kill_me(const struct weft_job_args *a)
+{
+	(void)a;
+	return kill(getpid(), SIGKILL);
+}
+WEFT_JOB("kill_me", kill_me)
 
 static ssize_t leak_fd(const struct weft_job_args *a)
 {

@@ -23,6 +23,7 @@ LEFT_OUT = [
     *((r'6\.1|6\.12|one core', f'lib/random_{what}', 'half a minute; on aarch64, with the other memory model, it runs')
       for what in ('chan', 'lock', 'sync')),
     (r'6\.1|6\.12|one core', 'lib/shm_death', 'minutes: each instruction is a step of the debugger; on aarch64 it runs'),
+    (r'.*', 'lib/mpi', 'mpirun and all that it loads are not in the guests'),
     (r'one core', 'lib/stack', '20 s for what has nothing to do with the number of cores'),
 ]
 SLOW = 20  # time limits of single tests are so many times what the tests say
