@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Jobs as callers see them. A thread that waits looks at its slot for a while and then sleeps on
- * it: the worker wakes it directly. A coroutine waits for an event that the keeper sets.
+ * Jobs as callers see them. Who waits sleeps on the job's slot, a thread after it has looked at it for a
+ * while, and the worker wakes it directly. Where the kernel cannot wake coroutines so (before 6.7), they wait
+ * for an event that the keeper sets.
  */
 #include <errno.h>
 #include <linux/futex.h>
@@ -12,6 +13,7 @@
 #include <unistd.h>
 
 #include "../../sched/sched.h"
+#include "../shm/futex.h"
 #include "pool.h"
 #include "weft/co.h"
 
@@ -152,30 +154,50 @@ static bool spin(const uint32_t *state, uint32_t ns)
 	return false;
 }
 
-/* Locked, PLACED; by a thread. Sleep until the worker or whoever takes the job off wakes us. */
-static void watch_slot(struct weft_job *job)
+/* Locked, unlocks. Whether looking was enough. A coroutine does not look: others want its worker. */
+static bool look(struct weft_job_pool *p, const uint32_t *state)
 {
-	struct weft_job_pool *p = job->pool;
-	uint32_t *state = state_of(job);
-	uint32_t seen = wf_atomic_load_seq(state); /* DK3 */
-
-	job->watched = true;
-	p->watchers++;
+	if (weft_self())
+		return false;
 	uint32_t ns = wf_patience_ns(&p->patience);
 	pthread_mutex_unlock(&p->lock);
 	bool paid = spin(state, ns);
 	pthread_mutex_lock(&p->lock);
 	wf_patience_learn(&p->patience, paid);
+	return paid;
+}
+
+static int sleep_on(uint32_t *state, uint32_t seen)
+{
+	if (wf_slot_state(seen) == WF_SLOT_DONE)
+		return 0;
+	if (weft_self())
+		return weft__futex_wait(state, seen);
+	syscall(SYS_futex, state, FUTEX_WAIT, seen, NULL, NULL, 0);
+	return 0;
+}
+
+/* Locked, PLACED. Sleep until the worker or whoever takes the job off wakes us. -ECANCELED, -ETIMEDOUT */
+static int watch_slot(struct weft_job *job)
+{
+	struct weft_job_pool *p = job->pool;
+	uint32_t *state = state_of(job);
+	uint32_t seen = wf_atomic_load_seq(state); /* DK3 */
+	int rc = 0;
+
+	job->watched = true;
+	p->watchers++;
+	bool paid = look(p, state);
 	if (!paid && job->state == WF_JOB_PLACED && state == state_of(job) &&
 	    want(job, WF_WANT_WAITER)) {
 		pthread_mutex_unlock(&p->lock);
-		if (wf_slot_state(seen) != WF_SLOT_DONE)
-			syscall(SYS_futex, state, FUTEX_WAIT, seen, NULL, NULL, 0);
+		rc = sleep_on(state, seen);
 		pthread_mutex_lock(&p->lock);
 	}
 	job->watched = false;
 	if (!--p->watchers && p->closing)
 		pthread_cond_broadcast(&p->changed);
+	return rc;
 }
 
 /* Locked. Wait for the event that ends it. */
@@ -197,7 +219,8 @@ static int await_event(struct weft_job *job)
 static int await(struct weft_job *job)
 {
 	struct weft_job_pool *p = job->pool;
-	bool direct = !weft_self() && !(p->opt.flags & WEFT_JOB_FRESH) && !job->stream;
+	bool direct = (!weft_self() || weft__futex_parks()) &&
+		      !(p->opt.flags & WEFT_JOB_FRESH) && !job->stream;
 	int rc = 0;
 
 	while (!rc && job->state != WF_JOB_ENDED) {
@@ -211,7 +234,7 @@ static int await(struct weft_job *job)
 			break;
 		if (direct && job->state == WF_JOB_PLACED &&
 		    job->hand->state == WF_HAND_UP)
-			watch_slot(job);
+			rc = watch_slot(job);
 		else
 			rc = await_event(job);
 	}

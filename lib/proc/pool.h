@@ -46,7 +46,7 @@ struct weft_job {
 	weft_time deadline; /* WEFT_NEVER: none */
 	bool urgent;
 	bool keeper;  /* the keeper is to take the result */
-	bool watched; /* a thread sleeps on the slot's state */
+	bool watched; /* somebody sleeps on the slot's state */
 	uint32_t
 		unwanted; /* enum weft_job_fault: stopped while FILLING; who fills sees to it; or AWAY */
 	bool detached;              /* nobody waits: gone when it ends */
@@ -129,7 +129,7 @@ struct weft_job_pool {
 	struct weft_job *live;
 	uint32_t n_queued, n_live, n_away;
 	uint32_t turn;     /* the last one given out */
-	uint32_t watchers; /* threads that look at a desk */
+	uint32_t watchers; /* that look at a desk */
 	uint32_t refs;     /* of this structure: open, and handles of jobs */
 	uint32_t n_hands;  /* that are not NONE */
 	struct wf_hand *hand;
