@@ -3,7 +3,6 @@
  * Reports: who waits in vain is told, with names, and who does not is not; what is left at the end.
  * Where there is to be a report the test waits for it, and hangs without.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -13,6 +12,7 @@
 #include <unistd.h>
 
 #include "../check.h"
+#include "../naps.h"
 
 enum { LOOK_MS = 100 };
 
@@ -331,32 +331,6 @@ Test(deadlock, is_silent_about_good_reasons)
 	cr_assert_eq(atomic_load(&reports), 0, "%s", text);
 }
 
-/* Voluntary switches of the monitor's thread, or -1. */
-static long naps_of_monitor(void)
-{
-	char path[300], line[256];
-	struct dirent *e;
-	long naps = -1;
-	DIR *dir = opendir("/proc/self/task");
-
-	while (dir && naps < 0 && (e = readdir(dir))) {
-		bool monitor = false;
-
-		snprintf(path, sizeof(path), "/proc/self/task/%s/status", e->d_name);
-		FILE *f = fopen(path, "r");
-		while (f && fgets(line, sizeof(line), f)) {
-			monitor = monitor || !strcmp(line, "Name:\tweft/monitor\n");
-			if (monitor)
-				sscanf(line, "voluntary_ctxt_switches: %ld", &naps);
-		}
-		if (f)
-			fclose(f);
-	}
-	if (dir)
-		closedir(dir);
-	return naps;
-}
-
 static int receives(void *fd)
 {
 	char c;
@@ -374,10 +348,10 @@ Test(deadlock, looks_at_nothing_while_all_sleep)
 	cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd), 0);
 	cr_assert_eq(weft_spawn(receives, (void *)(intptr_t)fd[0], NULL, &co), 0);
 	usleep(8 * LOOK_MS * 1000);
-	long before = naps_of_monitor();
+	long before = naps_of("weft/monitor");
 	usleep(10 * LOOK_MS * 1000);
 	cr_assert_geq(before, 0);
-	cr_assert_eq(naps_of_monitor(), before);
+	cr_assert_eq(naps_of("weft/monitor"), before);
 	cr_assert_eq(write(fd[1], "x", 1), 1);
 	cr_assert_eq(weft_join(co, &status), 0);
 	cr_assert_eq(status, 1);

@@ -14,7 +14,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../naps.h"
 #include "job_pool.h"
+#include "shm/futex.h"
 
 /* ---- calls ------------------------------------------------------------------------------ */
 
@@ -82,6 +84,35 @@ Test(job, coroutines_wait_for_jobs, .timeout = 60)
 	open_plain();
 	RUN_ON(2, from_coroutine);
 	close_pool();
+}
+
+/* The worker wakes it, and the pool's thread sleeps on. */
+static int without_the_keeper(void *arg)
+{
+	int *can = arg;
+
+	*can = weft__futex_parks();
+	if (!*can)
+		return 0;
+	CHECK_EQ(from_coroutine(NULL), 0);
+	long before = naps_of("weft-keeper");
+	CHECK(before >= 0);
+	for (int i = 0; i < 10; i++)
+		CHECK_EQ(from_coroutine(NULL), 0);
+	CHECK(naps_of("weft-keeper") - before <
+	      200); /* of 1,000 jobs; it sweeps now and then */
+	return 0;
+}
+
+Test(job, coroutines_are_woken_by_the_worker, .timeout = 60)
+{
+	int can = 0;
+
+	open_plain();
+	cr_assert_eq(weft_run(without_the_keeper, &can, NULL), 0);
+	close_pool();
+	if (!can)
+		cr_skip_test("FUTEX (6.7): the keeper wakes them");
 }
 
 static atomic_int turns;
