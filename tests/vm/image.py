@@ -4,7 +4,7 @@ import re
 import stat
 import subprocess
 
-APPLETS = ('cat cmp cut dmesg echo env grep head ip ls mkdir mount poweroff sed sh sleep sync tail timeout '
+APPLETS = ('cat cmp cut dmesg echo env grep head ip kill ls mkdir mount poweroff sed sh sleep sync tail timeout '
            'tr true wc wget').split()
 FOLDERS = 'bin dev etc lib proc root run sbin sys tmp usr usr/bin usr/lib'.split()
 

@@ -32,7 +32,7 @@ SLOW = 20  # time limits of single tests are so many times what the tests say
 class Plan:
     """One boot: a machine, and a job as lines of shell made by functions of this plan."""
 
-    def __init__(self, name, arch, kernel, shape, *jobs, limit=400):
+    def __init__(self, name, arch, kernel, shape, *jobs, limit=900):
         self.name, self.arch, self.kernel, self.shape, self.limit = name, arch, kernel, shape, limit
         self.checks = {}  # case: a function of its output, which returns what is wrong
         self.job = ''.join(job(self) for job in jobs)
