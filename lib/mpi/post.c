@@ -6,7 +6,7 @@
 #include <time.h>
 
 enum {
-	LOOKS = 200,         /* that an answer on its way may need */
+	LOOK_NS = 300000,    /* a job, there and back, is often no longer */
 	NAP_MIN_NS = 20000,  /* then naps, */
 	NAP_MAX_NS = 1000000 /* each a quarter longer */
 };
@@ -68,17 +68,21 @@ struct wf_mpi_letter *wf_mpi_receive(struct wf_mpi_post *p)
 
 void wf_mpi_pace(struct wf_mpi_post *p, bool moved)
 {
-	p->barren = moved ? 0 : p->barren + 1;
-	if (p->barren < LOOKS) {
+	const weft_time now = weft_now();
+
+	if (moved || !p->moved) {
+		p->moved = now;
+		p->nap = NAP_MIN_NS;
+	}
+	if (now < p->moved + LOOK_NS) {
 		sched_yield();
 		return;
 	}
-	uint64_t ns = NAP_MIN_NS;
-	for (unsigned i = LOOKS; i < p->barren && ns < NAP_MAX_NS; i++)
-		ns += ns / 4;
-	const struct timespec nap = {.tv_nsec =
-					     (long)(ns < NAP_MAX_NS ? ns : NAP_MAX_NS)};
+	const struct timespec nap = {.tv_nsec = (long)p->nap};
 	clock_nanosleep(CLOCK_MONOTONIC, 0, &nap, NULL);
+	p->nap += p->nap / 4;
+	if (p->nap > NAP_MAX_NS)
+		p->nap = NAP_MAX_NS;
 }
 
 void wf_mpi_flush(struct wf_mpi_post *p)

@@ -14,6 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "weft/time.h"
+
 enum wf_mpi_kind {
 	WF_MPI_JOB = 1,
 	WF_MPI_STOP,
@@ -51,7 +53,8 @@ struct wf_mpi_letter {
 struct wf_mpi_post {
 	MPI_Comm comm;
 	struct wf_mpi_letter *out; /* not sent yet */
-	unsigned barren;           /* rounds in which nothing happened */
+	weft_time moved;           /* when something last did */
+	uint64_t nap;
 };
 
 /* NULL: no memory. Freed by free(), or when it was sent. */
@@ -67,7 +70,7 @@ bool wf_mpi_sweep(struct wf_mpi_post *p);
 /* What has come, the caller's now; NULL: nothing, or no memory for it yet. */
 struct wf_mpi_letter *wf_mpi_receive(struct wf_mpi_post *p);
 
-/* After a round: longer and longer naps, up to a millisecond, since MPI has nothing to sleep on. */
+/* After a round. MPI has nothing to sleep on: looking for a while, then longer and longer naps, up to a millisecond. */
 void wf_mpi_pace(struct wf_mpi_post *p, bool moved);
 
 /* Until all is sent. */

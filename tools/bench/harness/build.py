@@ -55,6 +55,9 @@ PROGRAMS = {
     "timer_epoll": ("c", "peers/timer_epoll.c", [], []),
     "weft_echo": ("weft", "weft_echo.c", [], []),
     "weft_job": ("weft-proc", "weft_job.c", [], []),
+    "weft_far": ("weft-mpi", "weft_far.c", [], []),
+    "mpi_messages": ("c", "peers/mpi_messages.c", ["libopenmpi-dev", "openmpi-bin"], ["pkg:mpi-c"]),
+    "mpi_executor": ("python", "peers/mpi_executor.py", ["python3-mpi4py", "openmpi-bin"], []),
     "job_processes": ("c", "peers/job_processes.c", [], []),
     "job_executor": ("python", "peers/job_executor.py", ["python3"], []),
     "switch_fcontext": ("c", "peers/switch_fcontext.c", ["libboost-context-dev"],
@@ -140,12 +143,18 @@ def weft():
     return archives[0]
 
 
+def pkg_config(*args):
+    return subprocess.run(["pkg-config", *args], capture_output=True, text=True).stdout.split()
+
+
+def flags(text):
+    """A link flag itself, or all that `pkg:NAME` stands for."""
+    return pkg_config("--cflags", "--libs", text[4:]) if text.startswith("pkg:") else [text]
+
+
 def weft_libs(*more):
-    flags = []
-    for lib in ("liburing", "numa", "hwloc", *more):
-        r = subprocess.run(["pkg-config", "--libs", lib], capture_output=True, text=True)
-        flags += r.stdout.split()
-    return flags + ["-pthread", "-lm"]
+    libs = [flag for lib in ("liburing", "numa", "hwloc", *more) for flag in pkg_config("--libs", lib)]
+    return libs + ["-pthread", "-lm"]
 
 
 def weft_program(name):
@@ -196,7 +205,7 @@ def program(name):
     inputs = [p for p in BENCH.rglob("*") if p.suffix in (".h", ".rs", ".toml")] + [src]
     env = dict(os.environ)
     if language == "c":
-        cmd = ["gcc", *CFLAGS, "-o", str(target), str(src), *link]
+        cmd = ["gcc", *CFLAGS, "-o", str(target), str(src), *[f for text in link for f in flags(text)]]
     elif language == "c++":
         cmd = ["g++", *CXXFLAGS, "-o", str(target), str(src), *link]
     elif language == "go":
@@ -214,6 +223,14 @@ def program(name):
         inputs += [archive, jobs]
         cmd = ["gcc", *CFLAGS, "-I" + str(ROOT / "lib"), "-o", str(target), str(src), str(jobs),
                str(archive), *weft_libs("libseccomp")]
+    elif language == "weft-mpi":
+        for name in ("libseccomp-dev", "libopenmpi-dev", "openmpi-bin"):
+            package(name)
+        archive = weft()
+        far = [archive.parent / folder / f"libweft-{folder}.a" for folder in ("mpi", "proc")]
+        inputs += [archive, *far]
+        cmd = ["gcc", *CFLAGS, "-I" + str(ROOT / "lib"), "-o", str(target), str(src), *map(str, far),
+               str(archive), *weft_libs("libseccomp"), *flags("pkg:mpi-c")]
     elif language == "python":
         return str(src)
     else:

@@ -236,6 +236,17 @@ BENCHES = [
             System("CPython", "job_executor", 20, ["open", "0"]),
         ]),
     ], all_cores=True),
+    Cases("far", "a job on another rank of MPI, on this machine", [
+        *[(f"{size} in and out", 5, [
+            System("weft", "weft_far", n, ["away", str(count)]),
+            System("a bare message", "mpi_messages", n, [str(count)]),
+            System("mpi4py", "mpi_executor", n // 10 + 100, ["away", str(count)]),
+        ]) for size, count, n in (("nothing", 0, 5_000), ("64 KiB", 1 << 16, 1_000), ("1 MiB", 1 << 20, 200))],
+        ("512 at once", 5, [
+            System("weft, on both ranks", "weft_far", 100_000, ["batch", "0"]),
+            System("mpi4py, on the other", "mpi_executor", 5_000, ["batch", "0"]),
+        ]),
+    ], all_cores=True),
     Micro("idle", "what a parked runtime costs", [
         System("weft", "weft_idle", 2000),
         System("go", "micro_go", 2000, ["idle"], {"GOMAXPROCS": "2"}),
