@@ -105,10 +105,13 @@ class Boot:
         self.text = out.decode('utf-8', 'replace').replace('\r', '')
         self.seconds = time.monotonic() - start
 
-    def lost_a_patch(self):
-        """Whether the emulator is to blame: one of its CPUs ran the breakpoint with which the kernel
-        patches its own code after that was over."""
-        return self.status != self.expected and 'Oops: int3' in self.text
+    def emulator_broke(self):
+        """What shows that the emulator is to blame for a failure, or None. One of its CPUs ran the breakpoint with which
+        the kernel patches its own code after that was over; or there are pages that it is slow to write to."""
+        if self.status != self.expected and 'Oops: int3' in self.text:
+            return 'it lost a patch of kernel code (Oops: int3)'
+        slow = [n for n in re.findall(r'^SLOW-PAGES (\d+)$', self.text, re.M) if n != '0']
+        return f'{slow[0]} pages had stale translations of code' if slow else None
 
     def cases(self):
         found, case = [], None
