@@ -50,7 +50,7 @@ WEFT_JOB("flip", flip)
 /* As many bytes as its number. */
 static ssize_t rank(const struct weft_job_args *a)
 {
-	usleep(2000);
+	usleep(10000);
 	memset(a->out, 0, a->out_cap);
 	return my_rank();
 }
@@ -143,24 +143,6 @@ static void *flip_in_thread(void *arg)
 	return (void *)(intptr_t)flip_sizes(arg);
 }
 
-static int results(void)
-{
-	struct weft_options o = {.size = sizeof(o), .workers = 2};
-	pthread_t thread[3];
-	void *rc;
-
-	for (int i = 0; i < 3; i++)
-		pthread_create(&thread[i], NULL, flip_in_thread, NULL);
-	for (int i = 0; i < 3; i++) {
-		pthread_join(thread[i], &rc);
-		EXPECT((intptr_t)rc, 0);
-	}
-	EXPECT(weft_run(flip_sizes, NULL, &o), 0);
-	EXPECT(sent() > 0, 1);
-	EXPECT(away(), 0);
-	return 0;
-}
-
 /* Everybody gets some, and nothing is lost. */
 static int shares(void)
 {
@@ -176,7 +158,7 @@ static int shares(void)
 		EXPECT(n >= 0 && n < 3, 1);
 		of[n]++;
 	}
-	EXPECT(of[0] > MANY / 10 && of[1] > MANY / 10 && of[2] > MANY / 10, 1);
+	EXPECT(of[0] && of[1] && of[2], 1);
 	EXPECT(of[1] + of[2], sent());
 	return 0;
 }
@@ -202,6 +184,33 @@ static int end_hogs(void)
 		EXPECT(n, -ECANCELED);
 	}
 	return 0;
+}
+
+static int flip_everywhere(void)
+{
+	struct weft_options o = {.size = sizeof(o), .workers = 2};
+	pthread_t thread[3];
+	void *rc;
+
+	for (int i = 0; i < 3; i++)
+		pthread_create(&thread[i], NULL, flip_in_thread, NULL);
+	for (int i = 0; i < 3; i++) {
+		pthread_join(thread[i], &rc);
+		EXPECT((intptr_t)rc, 0);
+	}
+	EXPECT(weft_run(flip_sizes, NULL, &o), 0);
+	EXPECT(away(), 0);
+	return 0;
+}
+
+/* With nobody here to do them, and with some: what was put behind a hog goes away too. */
+static int results(void)
+{
+	EXPECT(begin_hogs(), 0);
+	EXPECT(flip_everywhere(), 0);
+	EXPECT(sent() >= 4 * SIZES, 1);
+	EXPECT(end_hogs(), 0);
+	return flip_everywhere();
 }
 
 static ssize_t fails(const char *name, weft_time deadline, struct weft_job_error *e)
