@@ -41,7 +41,8 @@ _Noreturn void wf_zygote_run(const struct weft_job_entry *begin,
 			     const struct weft_job_entry *end);
 
 /* worker.c */
-_Noreturn void wf_worker_run(const struct wf_zygote *z, const int fds[WF_FORK_FDS]);
+_Noreturn void wf_worker_run(const struct wf_zygote *z, uint32_t number,
+			     const int fds[WF_FORK_FDS]);
 
 /*
  * sandbox.c. prepare: 0, or a negative errno and the name of what is missing. fork: as fork(2),
@@ -59,7 +60,7 @@ int wf_landlock_apply(int fd);
 int wf_spaces_enter(void);
 
 /* limits.c: memory, CPU, priority, placement. 0 or a negative errno. */
-int wf_limits_apply(const struct wf_wire_setup *setup);
+int wf_limits_apply(const struct wf_wire_setup *setup, uint32_t worker);
 /* Whether what is left of memory_bytes is so little that a death is put down to that. */
 bool wf_limits_exhausted(const struct wf_wire_setup *setup);
 

@@ -95,6 +95,8 @@ static void place(struct wf_hand *h, struct weft_job *job)
 	h->claimed++;
 	h->keyed = true;
 	h->key = job->key;
+	p->stats.near += job->node >= 0 && h->node == job->node;
+	p->stats.far += job->node >= 0 && h->node != job->node;
 	pthread_mutex_unlock(&p->lock);
 	fill(job, h->desk, &p->setup.shape);
 	pthread_mutex_lock(&p->lock);
@@ -119,15 +121,23 @@ static bool has_room(const struct wf_hand *h)
 	       wf_hand_load(h) < h->pool->opt.ahead && !wf_hand_worn(h);
 }
 
-static struct wf_hand *pick(struct weft_job_pool *p, uint64_t key)
+/* Less to do, or as much and nearer. */
+static bool is_better(const struct wf_hand *h, const struct wf_hand *best, int node)
+{
+	if (!best || wf_hand_load(h) != wf_hand_load(best))
+		return !best || wf_hand_load(h) < wf_hand_load(best);
+	return node >= 0 && h->node == node && best->node != node;
+}
+
+static struct wf_hand *pick(struct weft_job_pool *p, const struct weft_job *job)
 {
 	struct wf_hand *best = NULL;
 
 	for (uint32_t i = 0; i < p->opt.max_workers; i++) {
 		struct wf_hand *h = &p->hand[i];
-		if (!has_room(h) || (h->keyed && h->key != key))
+		if (!has_room(h) || (h->keyed && h->key != job->key))
 			continue;
-		if (!best || wf_hand_load(h) < wf_hand_load(best))
+		if (is_better(h, best, job->node))
 			best = h;
 	}
 	if (best && wf_hand_load(best) && p->n_hands < p->opt.max_workers)
@@ -166,7 +176,7 @@ static struct weft_job *next(struct weft_job_pool *p, struct wf_hand **ret_hand)
 	for (int i = 0; job && i < LOOK_AT; i++, job = job->next) {
 		if (waits && waits->key == job->key)
 			continue;
-		*ret_hand = pick(p, job->key);
+		*ret_hand = pick(p, job);
 		if (*ret_hand)
 			return job;
 		waits = job;

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
+#include <linux/mempolicy.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -17,6 +18,17 @@
 
 #include "../../sched/sched.h"
 #include "pool.h"
+
+/* Its pages are on its node, whoever touches them first; a wish, if there is no room. */
+static void keep_near(const struct wf_hand *h, size_t bytes)
+{
+	uint64_t mask[16] = {0};
+
+	if (h->node < 0)
+		return;
+	mask[h->node / 64] = 1ull << h->node % 64;
+	syscall(SYS_mbind, h->desk, bytes, MPOL_PREFERRED, mask, sizeof(mask) * 8, 0);
+}
 
 static int map_desk(struct wf_hand *h, int fd)
 {
@@ -31,6 +43,7 @@ static int map_desk(struct wf_hand *h, int fd)
 	if (at == MAP_FAILED)
 		return -errno;
 	h->desk = at;
+	keep_near(h, bytes);
 	return 0;
 }
 

@@ -55,6 +55,7 @@ static struct weft_job *new_job(struct weft_job_pool *p, const void *in, size_t 
 	job->out_cap = out_cap;
 	job->key = a->key;
 	job->urgent = a->urgent;
+	job->node = a->node < 0 ? wf_place_of_data(in) : a->node - 1;
 	job->error = a->error;
 	if (job->error)
 		job->error->fault = WEFT_JOB_OK;

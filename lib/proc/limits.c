@@ -46,8 +46,26 @@ static int limit_cpu(uint64_t ms, bool one_job)
 	return ms && one_job && setrlimit(RLIMIT_CPU, &r) ? -errno : 0;
 }
 
-static int place(const struct wf_wire_setup *s)
+/* On one node of several; where it has no memory (EINVAL), that of the nearest comes by itself. */
+static int place_in_turn(const struct wf_wire_setup *s, uint32_t worker)
 {
+	const int node = s->spread[worker % s->n_spread].node;
+	const cpu_set_t *cpus = &s->spread[worker % s->n_spread].cpus;
+	uint64_t mask[16] = {0};
+
+	mask[node / 64] = 1ull << node % 64;
+	if (sched_setaffinity(0, sizeof(*cpus), cpus))
+		return -errno;
+	if (syscall(SYS_set_mempolicy, MPOL_PREFERRED, mask, sizeof(mask) * 8) &&
+	    errno != EINVAL)
+		return -errno;
+	return 0;
+}
+
+static int place(const struct wf_wire_setup *s, uint32_t worker)
+{
+	if (s->n_spread)
+		return place_in_turn(s, worker);
 	if (CPU_COUNT(&s->cpus) && sched_setaffinity(0, sizeof(s->cpus), &s->cpus))
 		return -errno;
 	for (size_t i = 0; i < sizeof(s->nodes) / sizeof(s->nodes[0]); i++)
@@ -72,12 +90,12 @@ static int schedule(const struct wf_wire_setup *s)
 	return s->nice && nice(s->nice) == -1 && errno ? -errno : 0;
 }
 
-int wf_limits_apply(const struct wf_wire_setup *s)
+int wf_limits_apply(const struct wf_wire_setup *s, uint32_t worker)
 {
 	int rc = schedule(s);
 
 	if (!rc)
-		rc = place(s);
+		rc = place(s, worker);
 	if (!rc)
 		rc = limit_cpu(s->cpu_ms, s->flags & WEFT_JOB_FRESH);
 	return rc ? rc : limit_memory(s->memory_bytes);

@@ -28,54 +28,6 @@ const char *weft_job_pool_error(void)
 
 /* ---- options ---------------------------------------------------------------------------- */
 
-/* "0-3,8" */
-static int parse_cpus(const char *text, cpu_set_t *set)
-{
-	CPU_ZERO(set);
-	while (*text && *text != '\n') {
-		char *end;
-		unsigned long a = strtoul(text, &end, 10), b = a;
-		if (end == text)
-			return -EINVAL;
-		if (*end == '-')
-			b = strtoul(end + 1, &end, 10);
-		if (b < a || b >= CPU_SETSIZE || (*end && *end != ',' && *end != '\n'))
-			return -EINVAL;
-		for (; a <= b; a++)
-			CPU_SET(a, set);
-		text = *end == ',' ? end + 1 : end;
-	}
-	return 0;
-}
-
-static int cpus_of_node(int node, cpu_set_t *set)
-{
-	char path[64], text[4096];
-
-	snprintf(path, sizeof(path), "/sys/devices/system/node/node%d/cpulist", node);
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -EINVAL;
-	ssize_t n = read(fd, text, sizeof(text) - 1);
-	close(fd);
-	text[n > 0 ? n : 0] = '\0';
-	return parse_cpus(text, set);
-}
-
-static int place(const struct weft_job_pool_options *o, struct wf_wire_setup *s)
-{
-	int rc = 0;
-
-	if (o->node < 0 || o->node > (int)sizeof(s->nodes) * 8)
-		return -EINVAL;
-	if (o->node) {
-		unsigned n = (unsigned)o->node - 1;
-		s->nodes[n / 64] |= 1ull << n % 64;
-		rc = cpus_of_node((int)n, &s->cpus);
-	}
-	return !rc && o->cpus ? parse_cpus(o->cpus, &s->cpus) : rc;
-}
-
 static unsigned allowed_cpus(const struct wf_wire_setup *s)
 {
 	cpu_set_t set;
@@ -131,7 +83,8 @@ static void fill_in(struct weft_job_pool_options *o, const struct wf_wire_setup 
 static int check(const struct weft_job_pool_options *o)
 {
 	const uint32_t flags = WEFT_JOB_FRESH | WEFT_JOB_LOOSE | WEFT_JOB_SPACES |
-			       WEFT_JOB_BATCH | WEFT_JOB_IDLE;
+			       WEFT_JOB_BATCH | WEFT_JOB_IDLE | WEFT_JOB_APART |
+			       WEFT_JOB_NODES;
 	const size_t most = (size_t)1 << 32;
 
 	if (o->profile > WEFT_JOB_PURE || o->flags & ~flags ||
@@ -147,7 +100,7 @@ static int set_up(struct weft_job_pool *p)
 {
 	struct weft_job_pool_options *o = &p->opt;
 	struct wf_wire_setup *s = &p->setup;
-	int rc = place(o, s);
+	int rc = wf_place_workers(o, s);
 
 	if (rc)
 		return rc;
@@ -255,6 +208,7 @@ static int new_hands(struct weft_job_pool *p)
 		struct wf_hand *h = &p->hand[i];
 		h->pool = p;
 		h->index = i;
+		h->node = wf_place_of_hand(&p->setup, i);
 		h->tell_fd = h->stderr_fd = h->pidfd = -1;
 	}
 	return p->hand ? 0 : -ENOMEM;

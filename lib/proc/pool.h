@@ -60,6 +60,7 @@ struct weft_job {
 	struct weft_event more;     /* it has sent one, or has ended */
 	struct weft_job_error *error;
 	struct wf_hand *hand; /* PLACED, FILLING */
+	int node;             /* of its data; -1: any */
 	uint32_t slot;
 	int far_rank;   /* AWAY: where it is; slot is a number there */
 	ssize_t result; /* ENDED */
@@ -74,6 +75,7 @@ enum wf_hand_state { WF_HAND_NONE, WF_HAND_HIRED, WF_HAND_UP };
 struct wf_hand {
 	struct weft_job_pool *pool;
 	uint32_t index;
+	int node; /* it belongs to; -1: none */
 	enum wf_hand_state state;
 	struct wf_desk *desk; /* mapped at the same place for good */
 	int tell_fd, stderr_fd, pidfd;
@@ -143,6 +145,11 @@ bool wf_job_main_seen(void);
 
 /* spawn.c: a zygote; 0 and ctl, zygote and names are set, or a negative errno and pool->why. */
 int wf_zygote_start(struct weft_job_pool *p);
+
+/* place.c: where workers are, as options say: into setup. Of memory: its node, or -1. */
+int wf_place_workers(const struct weft_job_pool_options *o, struct wf_wire_setup *s);
+int wf_place_of_hand(const struct wf_wire_setup *s, uint32_t index);
+int wf_place_of_data(const void *at);
 
 /* hire.c; pool locked */
 int wf_hand_hire(struct wf_hand *h);

@@ -20,7 +20,8 @@
 
 enum {
 	WF_ZYGOTE_FD = 3, /* its end of the pair */
-	WF_WIRE_VERSION = 3,
+	WF_WIRE_VERSION = 4,
+	WF_NODES_MAX = 64,
 	WF_JOB_NAME = 48, /* with its end */
 	WF_JOBS_MAX = 512,
 	WF_DIRS_BYTES = 4096
@@ -47,8 +48,14 @@ struct wf_wire_setup {
 	uint32_t tell_size; /* 1: workers say how large they are */
 	struct wf_desk_shape shape;
 	uint64_t memory_bytes, cpu_ms;
-	cpu_set_t cpus;           /* none set: the zygote's */
-	uint64_t nodes[16];       /* memory; none set: anywhere */
+	cpu_set_t cpus;     /* none set: the zygote's */
+	uint64_t nodes[16]; /* memory; none set: anywhere */
+	uint32_t
+		n_spread; /* worker I belongs to the I-th of so many nodes, in turn; 0: to none */
+	struct {
+		int32_t node;
+		cpu_set_t cpus;
+	} spread[WF_NODES_MAX];
 	char dirs[WF_DIRS_BYTES]; /* each with its end; an empty one ends them */
 };
 

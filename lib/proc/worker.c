@@ -299,7 +299,7 @@ static void *warm_start(const struct wf_table *t)
 	return state;
 }
 
-static void prepare(struct worker *w, const int fds[WF_FORK_FDS])
+static void prepare(struct worker *w, uint32_t number, const int fds[WF_FORK_FDS])
 {
 	const struct wf_wire_setup *setup = &w->z->setup;
 	struct wf_sandbox sandbox = w->z->sandbox;
@@ -320,18 +320,19 @@ static void prepare(struct worker *w, const int fds[WF_FORK_FDS])
 	if (sandbox.landlock >= 0)
 		sandbox.landlock = TELL_FD + 1;
 	w->state = warm_start(&w->z->table);
-	if (wf_limits_apply(setup) || wf_sandbox_apply(&sandbox, setup))
+	if (wf_limits_apply(setup, number) || wf_sandbox_apply(&sandbox, setup))
 		_exit(1);
 	w->lowest_fd = setup->profile == WEFT_JOB_PURE ? 0 : lowest_free_fd();
 }
 
-_Noreturn void wf_worker_run(const struct wf_zygote *z, const int fds[WF_FORK_FDS])
+_Noreturn void wf_worker_run(const struct wf_zygote *z, uint32_t number,
+			     const int fds[WF_FORK_FDS])
 {
 	struct worker *w = &self;
 
 	w->z = z;
 	w->patience.ns = WF_SPIN_MAX_NS;
-	prepare(w, fds);
+	prepare(w, number, fds);
 	for (;;) {
 		wait_for_work(w);
 		if (wf_atomic_load_seq(&w->desk->tail) == w->head) /* DK1 */

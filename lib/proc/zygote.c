@@ -107,7 +107,7 @@ static void fork_worker(uint32_t worker, const int fds[WF_FORK_FDS])
 	pid_t pid = wf_sandbox_fork(&zygote.sandbox);
 
 	if (!pid)
-		wf_worker_run(&zygote, fds);
+		wf_worker_run(&zygote, worker, fds);
 	if (pid < 0) {
 		msg.op = WF_WIRE_FAILED;
 		msg.status = -errno;

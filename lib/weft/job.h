@@ -152,13 +152,19 @@ enum weft_job_profile {
  *         is the first process of a PID namespace. Counts as a part above
  * BATCH   workers run as SCHED_BATCH, or as
  * IDLE    SCHED_IDLE: only where nobody else wants the CPU
+ * APART   workers keep off the CPUs of the runtime's workers, as they are when the pool is opened, where that
+ *         leaves any
+ * NODES   each worker has a NUMA node, with its CPUs and memory, one after the other of those that have CPUs
+ *         for it: for jobs that say where their data is (attr.node)
  */
 enum {
 	WEFT_JOB_FRESH = 1 << 0,
 	WEFT_JOB_LOOSE = 1 << 1,
 	WEFT_JOB_SPACES = 1 << 2,
 	WEFT_JOB_BATCH = 1 << 3,
-	WEFT_JOB_IDLE = 1 << 4
+	WEFT_JOB_IDLE = 1 << 4,
+	WEFT_JOB_APART = 1 << 5,
+	WEFT_JOB_NODES = 1 << 6
 };
 
 struct weft_job_pool_options {
@@ -273,6 +279,8 @@ struct weft_job_attr {
 	uint32_t
 		stream; /* 1: it sends messages (weft_job_send), and has no other result: out_cap
 			    is 0. For weft_job_submit() */
+	int32_t node; /* with NODES: 1 + the node where its data is, or -1: where its input is. A worker there has it,
+			 if none elsewhere has less to do. 0: any */
 };
 
 struct weft_job;
@@ -332,6 +340,7 @@ struct weft_job_stats {
 	uint64_t wakes;    /* of sleeping workers: system calls */
 	uint64_t sent;     /* jobs that went to other machines (<weft/mpi.h>) */
 	uint64_t away;     /* that are there now */
+	uint64_t near, far; /* jobs with a node, given to workers there, and elsewhere */
 };
 WEFT_API int weft_job_stats(struct weft_job_pool *pool, struct weft_job_stats *stats);
 

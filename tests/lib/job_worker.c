@@ -2,6 +2,7 @@
 /* The jobs of job_test.c, good and bad, as a program of their own. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/mempolicy.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -10,6 +11,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -431,6 +433,25 @@ static ssize_t place(const struct weft_job_args *a)
 	return sizeof(got);
 }
 WEFT_JOB("place", place)
+
+/* The node it is on, the node of its memory policy (-1: none), that of its input; and its CPUs. */
+static ssize_t where(const struct weft_job_args *a)
+{
+	unsigned long mask[16] = {0};
+	int mode = 0, *got = a->out;
+	cpu_set_t set;
+
+	memset(got, 0xff, 3 * sizeof(int));
+	syscall(SYS_getcpu, NULL, &got[0], NULL);
+	syscall(SYS_get_mempolicy, &mode, mask, sizeof(mask) * 8, NULL, 0);
+	if (mode == MPOL_PREFERRED && mask[0])
+		got[1] = __builtin_ctzl(mask[0]);
+	syscall(SYS_get_mempolicy, &got[2], NULL, 0, a->in, MPOL_F_NODE | MPOL_F_ADDR);
+	sched_getaffinity(0, sizeof(set), &set);
+	memcpy(got + 4, &set, sizeof(set));
+	return (ssize_t)(4 * sizeof(int) + sizeof(cpu_set_t));
+}
+WEFT_JOB("where", where)
 
 /* The highest descriptor that is open. */
 static ssize_t descriptors(const struct weft_job_args *a)
