@@ -13,7 +13,7 @@
  *		...
  *		weft_job_pool_close(pool, WEFT_NEVER);
  *
- *	mpirun -n 4 ./program
+ *	mpirun -n 4 ./program		with --oversubscribe, if there are fewer cores
  *
  * How it works: every rank opens a job pool of its own, with zygote, workers and sandbox as its options
  * say. Rank 0 goes on with the program, and its pool sends jobs that find none of its own

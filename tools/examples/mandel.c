@@ -4,7 +4,7 @@
  * and of others.
  *
  *	mandel 2000 >set.pgm
- *	mpirun -n 4 mandel 2000 >set.pgm
+ *	mpirun --oversubscribe -n 4 mandel 2000 >set.pgm	more ranks than cores, too
  *	mpirun --hostfile machines mandel 2000 >set.pgm
  */
 #include <stdint.h>
