@@ -599,8 +599,10 @@ Test(sync, a_cancelled_leader_has_a_successor, .timeout = 60)
 }
 
 /* From a signal handler, which interrupts workers and plain threads alike. */
+enum { SIGNALS = 300, BUSY = 8 };
 static struct weft_notify note;
 static atomic_int handled, heard;
+static _Atomic pthread_t busy_on[BUSY]; /* the thread that runs it, as it last was */
 
 static void on_signal(int sig)
 {
@@ -623,8 +625,10 @@ static int hears(void *arg)
 /* Something that takes locks and uses rings, for the signals to come into the middle of. */
 static int keeps_busy(void *arg)
 {
-	(void)arg;
-	while (atomic_load(&handled) < 2000) {
+	_Atomic pthread_t *on = arg;
+
+	while (atomic_load(&handled) < SIGNALS) {
+		atomic_store(on, pthread_self());
 		CHECK_EQ(weft_mutex_lock(&it.m), 0);
 		CHECK_EQ(weft_mutex_unlock(&it.m), 0);
 		CHECK_EQ(weft_sleep_ns(WEFT_US), 0);
@@ -632,29 +636,38 @@ static int keeps_busy(void *arg)
 	return 0;
 }
 
+/* To workers in turn, and to the process: that is its first thread, which waits for them. The next
+ * one is sent when the one before was handled, however long a thread waits for its CPU. */
 static void *raises(void *arg)
 {
-	while (atomic_load(&handled) < 2000) {
-		kill(getpid(), SIGUSR2);
-		usleep(20);
+	for (int n = 0; n < SIGNALS; n++) {
+		pthread_t worker = atomic_load(&busy_on[n % BUSY]);
+
+		if (worker && n % 4)
+			pthread_kill(worker, SIGUSR2);
+		else
+			kill(getpid(), SIGUSR2);
+		while (atomic_load(&handled) == n)
+			usleep(20);
 	}
 	return arg;
 }
 
 static int hear_signals(void *arg)
 {
-	struct weft_co *co[9];
+	struct weft_co *co[BUSY + 1];
 	pthread_t thread;
 
 	(void)arg;
 	handled = heard = 0;
-	CHECK_EQ(weft_spawn(hears, NULL, NULL, &co[8]), 0);
-	for (int i = 0; i < 8; i++)
-		CHECK_EQ(weft_spawn(keeps_busy, NULL, NULL, &co[i]), 0);
+	CHECK_EQ(weft_spawn(hears, NULL, NULL, &co[BUSY]), 0);
+	for (int i = 0; i < BUSY; i++)
+		CHECK_EQ(weft_spawn(keeps_busy, (void *)&busy_on[i], NULL, &co[i]), 0);
 	CHECK_EQ(pthread_create(&thread, NULL, raises, NULL), 0);
-	for (int i = 0; i < 8; i++)
+	for (int i = 0; i < BUSY; i++)
 		JOIN(co[i], 0);
 	CHECK_EQ(pthread_join(thread, NULL), 0);
+	memset((void *)busy_on, 0, sizeof(busy_on));
 	for (int before = -1; before != atomic_load(&heard);) {
 		before = atomic_load(&heard);
 		CHECK_EQ(weft_sleep_ns(5 * WEFT_MS), 0);
@@ -668,8 +681,8 @@ static int hear_signals(void *arg)
 		while (atomic_load(&heard) == n)
 			CHECK_EQ(weft_sleep_ns(100 * WEFT_US), 0);
 	}
-	CHECK_EQ(weft_cancel(co[8]), 0);
-	JOIN(co[8], -ECANCELED);
+	CHECK_EQ(weft_cancel(co[BUSY]), 0);
+	JOIN(co[BUSY], -ECANCELED);
 	return 0;
 }
 
