@@ -83,6 +83,8 @@ struct wf_engine {
 	/* Arm f's stream here, or ask for its end. f locked. */
 	void (*stream_start)(struct wf_ring *r, struct wf_fd *f);
 	void (*stream_cancel)(struct wf_ring *r, struct wf_fd *f);
+	/* Whether nothing can come and nothing is to be submitted: a poll would wait in vain. */
+	bool (*at_rest)(const struct wf_ring *r);
 	/* Submit what was prepared, wait up to wait_ns for a completion (0: do not),
 	 * reap. */
 	void (*poll)(struct wf_ring *r, uint64_t wait_ns);

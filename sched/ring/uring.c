@@ -474,6 +474,11 @@ static bool uring_busy(const struct wf_ring *r)
 	return sq_pending(r) || uring_came(r);
 }
 
+static bool uring_at_rest(const struct wf_ring *r)
+{
+	return !r->in_flight && !uring_busy(r) && !wf_loan_open(&r->loan);
+}
+
 /* valgrind lets other threads run while one is in poll(2), but not in io_uring_enter. */
 static void wait_politely(struct wf_ring *r, const struct __kernel_timespec *ts)
 {
@@ -673,6 +678,7 @@ const struct wf_engine wf_engine_uring = {
 	.cancel_fd = uring_cancel_fd,
 	.stream_start = uring_stream_start,
 	.stream_cancel = uring_stream_cancel,
+	.at_rest = uring_at_rest,
 	.poll = uring_poll,
 	.came = uring_came,
 	.busy = uring_busy,

@@ -24,11 +24,25 @@
  */
 #include <errno.h>
 
+#include "../base/sys.h"
 #include "../sched.h"
 #include "class.h"
 #include "monitor.h"
 #include "steal.h"
 #include "worker.h"
+
+bool wf_rouse(struct wf_worker *to, struct wf_ring *from)
+{
+	if (!wf_atomic_load_seq(&to->sleeping)) /* ID1 */
+		return false;
+	uint32_t how = wf_atomic_xchg_seq(&to->sleeping,
+					  (uint32_t)WF_AWAKE); /* ID1: one wakes */
+	if (how == WF_ON_WORD)
+		wf_sys.futex_wake(&to->sleeping, 1);
+	else if (how == WF_IN_RING)
+		to->ring.engine->wake(&to->ring, from);
+	return how != WF_AWAKE;
+}
 
 void wf_send(struct wf_worker *to, struct wf_msg *msg)
 {
@@ -37,12 +51,8 @@ void wf_send(struct wf_worker *to, struct wf_msg *msg)
 	wf_inbox_push_any(&to->inbox, msg); /* ID1 */
 	if (w)
 		wf_count(&w->count.remote_msgs, 1u); /* statistics: relaxed */
-	if (!wf_atomic_load_seq(&to->sleeping) ||    /* ID1 */
-	    !wf_atomic_xchg_seq(&to->sleeping, 0u))  /* ID1: one sender wakes */
-		return;
-	if (w)
+	if (wf_rouse(to, w ? &w->ring : NULL) && w)
 		wf_count(&w->count.wakes, 1u); /* statistics: relaxed */
-	to->ring.engine->wake(&to->ring, w ? &w->ring : NULL);
 }
 
 /* Not through the ring of the worker whose thread this may be: it may be in the middle of using it.
@@ -54,10 +64,8 @@ int wf_send_from_signal(struct wf_msg *msg)
 	if (wf_visit()) {
 		struct wf_worker *to = wf_rt.workers[0];
 
-		wf_inbox_push_any(&to->inbox, msg);        /* ID1 */
-		if (wf_atomic_load_seq(&to->sleeping) &&   /* ID1 */
-		    wf_atomic_xchg_seq(&to->sleeping, 0u)) /* ID1: one sender wakes */
-			to->ring.engine->wake(&to->ring, NULL);
+		wf_inbox_push_any(&to->inbox, msg); /* ID1 */
+		wf_rouse(to, NULL);
 		wf_leave();
 		rc = 0;
 	}
@@ -181,7 +189,27 @@ static uint64_t sleep_ns(const struct wf_worker *w)
 	return ns < longest[w->duty] ? ns : longest[w->duty];
 }
 
-static void sleep_in_ring(struct wf_worker *w)
+/*
+ * Who waits for nothing but a wake-up need not be in the ring for it: a futex costs both sides
+ * less. But the kernel lets it end 50 us late (prctl(2), PR_SET_TIMERSLACK), so not with timers.
+ */
+static enum wf_sleep where_to_sleep(const struct wf_worker *w)
+{
+	return !w->timers.n && w->ring.engine->at_rest(&w->ring) ? WF_ON_WORD
+								 : WF_IN_RING;
+}
+
+/* Who took `sleeping` down before this is found out by the kernel's comparison. */
+static void wait_on_word(struct wf_worker *w, uint64_t ns)
+{
+	const struct timespec ts = {.tv_sec = (time_t)(ns / 1000000000u),
+				    .tv_nsec = (long)(ns % 1000000000u)};
+
+	if (ns)
+		wf_sys.futex_wait(&w->sleeping, WF_ON_WORD, ns == WF_NEVER ? NULL : &ts);
+}
+
+static void fall_asleep(struct wf_worker *w, enum wf_sleep how)
 {
 	if (!keeps_to_itself(w)) {
 		bool called = answer_call(w); /* by looking, from here on */
@@ -189,7 +217,10 @@ static void sleep_in_ring(struct wf_worker *w)
 		take_duty(w, w->idle && w->duty == WF_RELIEF && !called);
 		w->idle = true;
 	}
-	w->ring.engine->poll(&w->ring, sleep_ns(w));
+	if (how == WF_ON_WORD)
+		wait_on_word(w, sleep_ns(w));
+	else
+		w->ring.engine->poll(&w->ring, sleep_ns(w));
 }
 
 /* Sleep until a completion, a message or the nearest timer; or return something stolen. */
@@ -205,14 +236,15 @@ struct wf_co *wf_idle(struct wf_worker *w)
 	if (co || wf_class_spin(w))
 		return co;
 	wf_class_wait(w);
-	wf_atomic_store_seq(&w->sleeping, 1u); /* ID1 */
-	if (wf_inbox_empty(&w->inbox)) {       /* ID1 */
-		sleep_in_ring(w);
+	enum wf_sleep how = where_to_sleep(w);
+	wf_atomic_store_seq(&w->sleeping, (uint32_t)how); /* ID1 */
+	if (wf_inbox_empty(&w->inbox)) {                  /* ID1 */
+		fall_asleep(w, how);
 	} else {
 		w->idle = !alone; /* for a moment it seemed to sleep: it may be called */
 		w->ring.engine->poll(&w->ring, 0);
 	}
-	wf_atomic_store_seq(&w->sleeping, 0u); /* ID1 MN1 WA1 */
+	wf_atomic_store_seq(&w->sleeping, (uint32_t)WF_AWAKE); /* ID1 MN1 WA1 */
 	wf_monitor_mind();
 	return NULL;
 }

@@ -45,11 +45,10 @@ static bool wake(struct wf_worker *w, struct wf_worker *t)
 {
 	if (wf_is_retired(t) || !wf_atomic_load_seq(&t->sleeping)) /* ID1 */
 		return false;
-	wf_atomic_store_seq(&t->called, 1u);       /* WA1 (idle.c) */
-	if (!wf_atomic_xchg_seq(&t->sleeping, 0u)) /* ID1: one sender wakes */
+	wf_atomic_store_seq(&t->called, 1u); /* WA1 (idle.c) */
+	if (!wf_rouse(t, &w->ring))
 		return false;
 	wf_count(&w->count.wakes, 1u); /* statistics: relaxed */
-	t->ring.engine->wake(&t->ring, &w->ring);
 	return true;
 }
 

@@ -3,7 +3,8 @@
  * A worker: one pinned thread, one ring, one run queue, one timer heap.
  *
  *	loop:	take messages, poll the ring, fire timers, run a coroutine, and when there
- *		is none: steal, or sleep in the ring.
+ *		is none: steal, or sleep: in the ring, or where nothing can come from there,
+ *		on a word.
  *
  * Coroutines switch directly to the next runnable one; the loop's own stack runs only
  * when there is none, or when `budget` switches have gone by without a look at the ring.
@@ -14,6 +15,8 @@
  *      `sleeping`, then look at the inbox (the worker). One of the two sees the other: no
  *      message waits for a worker that sleeps without knowing. Runnable coroutines in a
  *      run queue need no such care: the queue's owner is awake and will run them.
+ *      `sleeping` is also the word of a worker that sleeps on it (a futex, which compares it
+ *      once more): what was taken down says how to wake.
  *      model: tests/model/inbox.pml
  * CK1  checks: counted down by the owner  <->  store_relaxed of 1 by the monitor, for a
  *      coroutine that has run for long. A store that meets a countdown may be lost; the
@@ -55,6 +58,9 @@ enum {
 	WF_SENTINEL_NS = 1000000,          /* how often the idle worker on watch looks */
 	WF_RELIEF_NS = 20 * 1000 * 1000,   /* and the others, whether one is on watch */
 };
+
+/* Whether and where a worker sleeps. */
+enum wf_sleep { WF_AWAKE, WF_IN_RING, WF_ON_WORD };
 
 /* What an idle worker does besides sleeping (idle.c). */
 enum wf_duty {
@@ -156,7 +162,7 @@ struct wf_worker {
 	uint32_t opening;                              /* SR2 (recruit.h) */
 	uint32_t allowed;                              /* LW3: its CPU is */
 	bool stays;                                    /* by who changes the width */
-	uint32_t sleeping;                             /* ID1 MN1 */
+	uint32_t sleeping;                             /* ID1 MN1: enum wf_sleep */
 	uint32_t running;                              /* RU1 */
 	uint32_t called; /* WA1 (idle.c): woken to keep watch */
 };
@@ -274,6 +280,10 @@ static inline bool wf_has_pinned(const struct wf_worker *w)
 
 /* idle.c */
 void wf_send(struct wf_worker *to, struct wf_msg *msg);
+
+/* End to's sleep, unless it is awake or somebody else does; whether it was this call. Any thread.
+ * from: the caller's own ring, or NULL. */
+bool wf_rouse(struct wf_worker *to, struct wf_ring *from);
 struct wf_co *wf_idle(struct wf_worker *w);
 
 /* By a worker that was idle and is about to run something, perhaps for long. */

@@ -118,6 +118,13 @@ static bool sim_busy(const struct wf_ring *r)
 	return true;
 }
 
+/* All sleep is in the ring: its ends are what the dice decide on. */
+static bool sim_at_rest(const struct wf_ring *r)
+{
+	(void)r;
+	return false;
+}
+
 static void sim_wake(struct wf_ring *target, struct wf_ring *from)
 {
 	(void)from;
@@ -134,6 +141,7 @@ const struct wf_engine wf_engine_sim = {
 	.cancel_fd = wf_kernel_cancel_fd,
 	.stream_start = sim_stream_start,
 	.stream_cancel = sim_stream_cancel,
+	.at_rest = sim_at_rest,
 	.poll = sim_poll,
 	.came = sim_came,
 	.busy = sim_busy,

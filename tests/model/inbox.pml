@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * IB1, ID1: two senders push messages into a worker's inbox; the worker sleeps when it finds
- * none. A completion may wake it too, so wakes may come late and pile up.
+ * none: in its ring (1), where a completion may wake it too, so wakes may come late and pile up; or on
+ * the word `sleeping` (2), where a wake finds it or is lost. What a sender took down says which.
  *
  * The worker gets both messages, with what the senders wrote before (else it sleeps for ever,
  * which is an invalid end state), and each sleep is ended by one wake at most.
@@ -15,6 +16,8 @@
  * LOOKS_AGAIN   1        0        fails  fails  a message that came before `sleeping`
  * SENDER_LOOKS  SEQ      RELAXED  passes fails  taken before the push is out
  * ONE_WAKES     1        0        fails  fails  store instead of xchg: two wakes
+ * COMPARES      1        0        fails  fails  a wake on the word that came before the wait
+ * HOW           1        0        fails  fails  woken as it slept at the first look, not as it sleeps
  */
 #define THREADS 3
 #define CELLS   8
@@ -25,7 +28,11 @@
 #define NEXT     2 /* of messages 1 and 2: 3, 4 */
 #define BYTES    4 /* theirs: 5, 6 */
 
+#define IN_RING  1
+#define ON_WORD  2
+
 byte wakes;       /* in the ring, not yet seen */
+bool on_word;     /* the kernel has it in the word's queue */
 byte sleeps, wakes_sent;
 bool completion = true;
 
@@ -47,11 +54,18 @@ inline push(id)
 	od
 }
 
-/* By who took `sleeping` down. */
-inline wake()
+/* By who took `sleeping` down. futex(2) has a barrier before it looks whether anybody waits. */
+inline wake(how)
 {
+	if
+	:: how == ON_WORD -> me.n == 0
+	:: else
+	fi;
 	d_step {
-		wakes++;
+		if
+		:: how == IN_RING -> wakes++
+		:: how == ON_WORD -> on_word = false
+		fi;
 		wakes_sent++;
 		assert(wakes_sent <= sleeps)
 	}
@@ -60,7 +74,7 @@ inline wake()
 /* wf_send() */
 active [2] proctype sender()
 {
-	byte head, is_sleeping;
+	byte head, is_sleeping, seen;
 	bool ok;
 
 	store(BYTES + _pid, 1, RELAXED);
@@ -70,12 +84,14 @@ active [2] proctype sender()
 	:: !is_sleeping -> goto done
 	:: else
 	fi;
+	seen = is_sleeping;
 	if
 	:: ONE_WAKES -> rmw(is_sleeping, SLEEPING, 0, SEQ)
 	:: !ONE_WAKES -> store(SLEEPING, 0, SEQ)
 	fi;
 	if
-	:: is_sleeping -> wake()
+	:: is_sleeping && HOW -> wake(is_sleeping)
+	:: is_sleeping && !HOW -> wake(seen)
 	:: else
 	fi;
 done:
@@ -96,6 +112,22 @@ inline take()
 	od
 }
 
+inline wait_in_ring()
+{
+	if
+	:: d_step { wakes > 0 -> wakes-- }
+	:: d_step { completion -> completion = false }
+	fi
+}
+
+/* futex(2): a barrier, then to compare and to queue is one step. */
+inline wait_on_word()
+{
+	me.n == 0;
+	d_step { on_word = (!COMPARES || mem[SLEEPING] == ON_WORD) };
+	!on_word
+}
+
 /* wf_idle() */
 inline idle()
 {
@@ -103,18 +135,19 @@ inline idle()
 		sleeps++;
 		msg = 0
 	}
-	store(SLEEPING, 1, SLEEP);
+	if
+	:: how = IN_RING
+	:: how = ON_WORD
+	fi;
+	store(SLEEPING, how, SLEEP);
 	if
 	:: LOOKS_AGAIN -> load(msg, HEAD, LOOK_AGAIN)
 	:: !LOOKS_AGAIN
 	fi;
 	if
 	:: msg != 0
-	:: msg == 0 ->
-		if
-		:: d_step { wakes > 0 -> wakes-- }
-		:: d_step { completion -> completion = false }
-		fi
+	:: msg == 0 && how == IN_RING -> wait_in_ring()
+	:: msg == 0 && how == ON_WORD -> wait_on_word()
 	fi;
 	store(SLEEPING, 0, SEQ)
 }
@@ -122,7 +155,7 @@ inline idle()
 /* take_messages(), and wf_idle() when there are none */
 active proctype worker()
 {
-	byte msg, bytes, got;
+	byte msg, bytes, got, how;
 
 	do
 	:: got == 2 -> break

@@ -5,6 +5,7 @@
  */
 #include <criterion/criterion.h>
 
+#include "sched/base/sys.h"
 #include "sched/run/worker.h"
 
 static struct wf_worker worker[3], *list[3] = {&worker[0], &worker[1], &worker[2]};
@@ -12,7 +13,7 @@ static struct wf_worker *const a = &worker[0], *const b = &worker[1],
 			       *const c = &worker[2];
 static struct wf_co queued, own;
 static uint64_t slept_ns;
-static unsigned woken[3];
+static unsigned woken[3], on_word;
 static void (*meanwhile)(void);
 
 static void fake_poll(struct wf_ring *r, uint64_t wait_ns)
@@ -32,7 +33,16 @@ static void fake_wake(struct wf_ring *target, struct wf_ring *from)
 	woken[wf_container_of(target, struct wf_worker, ring)->id]++;
 }
 
-static const struct wf_engine fake = {.poll = fake_poll, .wake = fake_wake};
+static bool rests; /* the ring has nothing to wait for */
+
+static bool fake_at_rest(const struct wf_ring *r)
+{
+	(void)r;
+	return rests;
+}
+
+static const struct wf_engine fake = {
+	.at_rest = fake_at_rest, .poll = fake_poll, .wake = fake_wake};
 
 /* a computes, c sleeps for good, b is idle; nobody is on watch. */
 static void setup(void)
@@ -153,6 +163,56 @@ Test(idle, a_call_that_meets_a_message_is_passed_on)
 	round_of_b();
 	cr_assert_eq(woken[1], 1);
 	cr_assert_eq(woken[2], 1, "b is busy, c sleeps, and what a queued waits");
+}
+
+/* Nothing can come from the ring. */
+static int waits_on_word(uint32_t *word, uint32_t val, const struct timespec *rel)
+{
+	cr_assert_eq(word, &b->sleeping);
+	cr_assert_eq(val, WF_ON_WORD);
+	cr_assert_eq(*word, WF_ON_WORD);
+	fake_poll(NULL, rel ? (uint64_t)rel->tv_nsec : WF_NEVER);
+	return 0;
+}
+
+static int wakes_word(uint32_t *word, int n)
+{
+	cr_assert_eq(word, &b->sleeping);
+	cr_assert_eq(n, 1);
+	cr_assert_eq(*word, WF_AWAKE);
+	on_word++;
+	return 0;
+}
+
+static void b_rests(void)
+{
+	rests = true;
+	wf_sys.futex_wait = waits_on_word;
+	wf_sys.futex_wake = wakes_word;
+}
+
+Test(idle, who_waits_for_a_wake_up_only_does_so_on_a_word)
+{
+	b_rests();
+	meanwhile = b_gets_a_message;
+	round_of_b();
+	cr_assert_eq(slept_ns, WF_SENTINEL_NS);
+	cr_assert_eq(on_word, 1);
+	cr_assert_eq(woken[1], 0);
+	cr_assert_eq(b->sleeping, WF_AWAKE);
+}
+
+Test(idle, with_timers_the_ring_wakes_more_exactly)
+{
+	struct wf_timer timer = {0};
+
+	b_rests();
+	cr_assert_eq(wf_timers_open(&b->timers, 1), 0);
+	wf_timers_add(&b->timers, &timer, WF_NEVER - 1);
+	meanwhile = b_gets_a_message;
+	round_of_b();
+	cr_assert_eq(on_word, 0);
+	cr_assert_eq(woken[1], 1);
 }
 
 /* It finds nothing, for what was queued is too fresh to be stolen. */

@@ -32,7 +32,7 @@ SLOW = 20  # time limits of single tests are so many times what the tests say
 class Plan:
     """One boot: a machine, and a job as lines of shell made by functions of this plan."""
 
-    def __init__(self, name, arch, kernel, shape, *jobs, limit=900):
+    def __init__(self, name, arch, kernel, shape, *jobs, limit=1500):
         self.name, self.arch, self.kernel, self.shape, self.limit = name, arch, kernel, shape, limit
         self.checks = {}  # case: a function of its output, which returns what is wrong
         self.job = ''.join(job(self) for job in jobs)
@@ -61,7 +61,7 @@ def places(command, **expected):
 def units(folder, programs):
     """Unit tests, but those that are left out there."""
     def job(plan):
-        return ''.join(run(f'{folder}/{name}', 120, f'{folder}_{name}_test --slow {SLOW}')
+        return ''.join(run(f'{folder}/{name}', 300, f'{folder}_{name}_test --slow {SLOW}')
                        for name in programs if f'{folder}/{name}' not in plan.left_out())
     return job
 

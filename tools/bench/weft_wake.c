@@ -10,6 +10,7 @@
  */
 #include <pthread.h>
 #include <sched.h>
+#include <sys/resource.h>
 
 #include <weft.h>
 
@@ -89,31 +90,35 @@ static int one(void *arg)
 	return 0;
 }
 
-static uint64_t wakes(void)
+/* Who is woken goes back to sleep: that is a voluntary switch. */
+static long sleeps(void)
 {
-	struct weft_stats s = {.size = sizeof(s)};
+	struct rusage r;
 
-	return weft_stats(&s) ? 0 : s.enters;
+	return getrusage(RUSAGE_SELF, &r) ? 0 : r.ru_nvcsw;
 }
 
 static void burst(void)
 {
-	uint64_t ns = 0, enters = 0;
+	uint64_t ns = 0;
+	long wake_ups = 0;
 
 	for (long k = 0; k < n / BURST; k++) {
 		done = 0;
 		for (int i = 0; i < BURST; i++)
 			weft_spawn(one, NULL, NULL, NULL);
 		usleep(5000);
-		uint64_t e = wakes(), start = bench_now();
+		long before = sleeps();
+		uint64_t start = bench_now();
 		weft_sem_post(&there, BURST);
 		while (__atomic_load_n(&done, __ATOMIC_ACQUIRE) < BURST)
 			sched_yield();
 		ns += bench_now() - start;
-		enters += wakes() - e;
+		usleep(5000);
+		wake_ups += sleeps() - before - 1; /* but for ours just now */
 	}
 	printf("ns_per_op %.1f\n", (double)ns / (double)(n / BURST * BURST));
-	printf("wake_ups %.1f\n", (double)enters / (double)(n / BURST));
+	printf("wake_ups %.1f\n", (double)wake_ups / (double)(n / BURST));
 }
 
 static int from_thread(const char *which)

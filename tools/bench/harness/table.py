@@ -187,6 +187,7 @@ BENCHES = [
         System("weft, idle workers", "weft_across", 20_000, ["idle"]),
         System("weft, class latency", "weft_across", 200_000, ["latency"]),
         System("futex", "across_threads", 20_000, ["futex"]),
+        System("futex, 1 us of work at each side", "across_threads", 20_000, ["futex", "1000"]),
         System("go, idle threads", "micro_go", 20_000, ["across"], {"GOMAXPROCS": "2"}),
         System("weft, busy workers", "weft_across", 200_000, ["busy"]),
         System("spinning cache line", "across_threads", 200_000, ["spin"]),
@@ -203,6 +204,7 @@ BENCHES = [
             System("weft, a thread and a coroutine", "weft_wake", 20_000, ["thread"]),
             System("weft, class latency", "weft_wake", 200_000, ["latency"]),
             System("futex", "across_threads", 20_000, ["futex"]),
+            System("futex, 1 us of work at each side", "across_threads", 20_000, ["futex", "1000"]),
             System("eventfd", "across_threads", 20_000, ["eventfd"]),
         ]),
         ("1,000 coroutines of a sleeping worker, by a thread", 5, [

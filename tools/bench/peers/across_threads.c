@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A round trip between two threads, each on a core of its own: `across_threads N
- * futex|spin|eventfd`. One word goes up by one on each side in turn; who waits for it sleeps in
- * futex(2), or reads it until it changes, or sleeps in read(2) of an eventfd.
+ * futex|spin|eventfd [BUSY_NS]`. One word goes up by one on each side in turn; who waits for it sleeps
+ * in futex(2), or reads it until it changes, or sleeps in read(2) of an eventfd. Each side computes for
+ * BUSY_NS before it answers: without that the answer often comes before the other one sleeps.
  */
 #include <linux/futex.h>
 #include <pthread.h>
@@ -18,6 +19,7 @@ static uint32_t word __attribute__((aligned(64)));
 static bool sleeps;
 static int event[2] = {-1, -1};
 static long trips;
+static uint64_t busy_ns;
 
 static void pin(int i)
 {
@@ -50,6 +52,9 @@ static void await(uint32_t want)
 
 static void go_on(uint32_t value)
 {
+	for (uint64_t end = busy_ns ? bench_now() + busy_ns : 0;
+	     busy_ns && bench_now() < end;)
+		;
 	__atomic_store_n(&word, value, __ATOMIC_RELEASE);
 	if (sleeps)
 		syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, 1);
@@ -74,6 +79,7 @@ int main(int argc, char **argv)
 
 	trips = bench_count(argc, argv, 20000);
 	sleeps = argc > 2 && !strcmp(argv[2], "futex");
+	busy_ns = argc > 3 ? strtoull(argv[3], NULL, 10) : 0;
 	for (int i = 0; i < 2 && argc > 2 && !strcmp(argv[2], "eventfd"); i++)
 		event[i] = eventfd(0, EFD_CLOEXEC);
 	pthread_create(&t, NULL, other, NULL);
