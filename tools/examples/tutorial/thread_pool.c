@@ -34,7 +34,8 @@ static int run(void *arg)
 		printf("task %d: %d\n", n, result);
 	}
 	weft_executor_close(pool, false);
-	printf("two rounds of 0.2 s: %.1f s\n", (double)(weft_now() - begun) / WEFT_SEC);
+	printf("two rounds of 0.2 s: %s\n",
+	       weft_now() - begun < 900 * WEFT_MS ? "0.4 s" : "longer");
 	return 0;
 }
 
