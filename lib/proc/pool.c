@@ -84,7 +84,7 @@ static int check(const struct weft_job_pool_options *o)
 {
 	const uint32_t flags = WEFT_JOB_FRESH | WEFT_JOB_LOOSE | WEFT_JOB_SPACES |
 			       WEFT_JOB_BATCH | WEFT_JOB_IDLE | WEFT_JOB_APART |
-			       WEFT_JOB_NODES;
+			       WEFT_JOB_NODES | WEFT_JOB_UNCHECKED;
 	const size_t most = (size_t)1 << 32;
 
 	if (o->profile > WEFT_JOB_PURE || o->flags & ~flags ||

@@ -30,7 +30,7 @@ struct worker {
 	struct wf_desk *desk;
 	void *state;
 	uint32_t head; /* jobs done or passed over */
-	int lowest_fd; /* the lowest free descriptor while no job runs */
+	int lowest_fd; /* the lowest free descriptor while no job runs; -1: not looked at */
 	struct wf_patience patience;
 	uint32_t slot; /* of the job that runs */
 	bool runs;     /* one does */
@@ -98,10 +98,10 @@ static bool has_children(void)
 	return !waitid(P_ALL, 0, &si, WEXITED | WNOHANG | WNOWAIT | __WALL);
 }
 
-/* What the job left behind, where its sandbox lets it leave anything. */
+/* What the job left behind, where its sandbox lets it leave anything and somebody wants to know. */
 static uint32_t left_behind(const struct worker *w, int32_t *ret_code)
 {
-	if (w->z->setup.profile == WEFT_JOB_PURE)
+	if (w->lowest_fd < 0)
 		return WEFT_JOB_OK;
 	if (fcntl(w->lowest_fd, F_GETFD) >= 0) { /* a new one takes the lowest number */
 		*ret_code = lowest_free_fd() - w->lowest_fd;
@@ -322,7 +322,10 @@ static void prepare(struct worker *w, uint32_t number, const int fds[WF_FORK_FDS
 	w->state = warm_start(&w->z->table);
 	if (wf_limits_apply(setup, number) || wf_sandbox_apply(&sandbox, setup))
 		_exit(1);
-	w->lowest_fd = setup->profile == WEFT_JOB_PURE ? 0 : lowest_free_fd();
+	w->lowest_fd =
+		setup->profile == WEFT_JOB_PURE || setup->flags & WEFT_JOB_UNCHECKED
+			? -1
+			: lowest_free_fd();
 }
 
 _Noreturn void wf_worker_run(const struct wf_zygote *z, uint32_t number,

@@ -156,6 +156,9 @@ enum weft_job_profile {
  *         leaves any
  * NODES   each worker has a NUMA node, with its CPUs and memory, one after the other of those that have CPUs
  *         for it: for jobs that say where their data is (attr.node)
+ * UNCHECKED  after a job nobody looks for descriptors and children that it left, which is two system calls:
+ *         for jobs that leave none. Otherwise the worker keeps them until it ends (recycle_jobs). PURE jobs
+ *         cannot leave any, and are not checked
  */
 enum {
 	WEFT_JOB_FRESH = 1 << 0,
@@ -164,7 +167,8 @@ enum {
 	WEFT_JOB_BATCH = 1 << 3,
 	WEFT_JOB_IDLE = 1 << 4,
 	WEFT_JOB_APART = 1 << 5,
-	WEFT_JOB_NODES = 1 << 6
+	WEFT_JOB_NODES = 1 << 6,
+	WEFT_JOB_UNCHECKED = 1 << 7
 };
 
 struct weft_job_pool_options {

@@ -372,6 +372,21 @@ Test(job, what_a_job_leaves_behind_is_its_error, .timeout = 60)
 	close_pool();
 }
 
+Test(job, what_an_unchecked_job_leaves_behind_goes_with_its_worker, .timeout = 60)
+{
+	struct weft_job_pool_options o = options();
+
+	o.flags = WEFT_JOB_UNCHECKED;
+	open_pool(&o);
+	cr_assert_eq(call("leak_fd", NULL), 0);
+	int grandchild = call_int("leave_child");
+	cr_assert_gt(grandchild, 0);
+	cr_assert_eq(call("nothing", NULL), 0);
+	cr_assert(!gone(grandchild));
+	close_pool();
+	SOON(gone(grandchild));
+}
+
 Test(job, memory_is_bounded, .timeout = 60)
 {
 	struct weft_job_pool_options o = options();

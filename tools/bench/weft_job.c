@@ -6,7 +6,8 @@
  *	batch      512 submitted, then waited for, again and again, on 2 workers; each
  *	open       open and close a pool of 2 workers
  *	stream     one job sends N messages of BYTES
- * KIND: warm (the default), pure (sandboxed), fresh (sandboxed, a new worker for each).
+ * KIND: warm (the default), unchecked (not looked after), pure (sandboxed), fresh (sandboxed, a new
+ * worker for each).
  */
 #include <weft.h>
 #include <weft/job.h>
@@ -95,8 +96,10 @@ static struct weft_job_pool_options options(const char *kind, unsigned workers)
 		.size = sizeof(o), .min_workers = workers, .max_workers = workers};
 
 	o.max_in = o.max_out = bytes > 65536 ? bytes : 0;
-	if (strcmp(kind, "warm"))
+	if (!strcmp(kind, "pure") || !strcmp(kind, "fresh"))
 		o.profile = WEFT_JOB_PURE;
+	if (!strcmp(kind, "unchecked"))
+		o.flags = WEFT_JOB_UNCHECKED;
 	if (!strcmp(kind, "fresh"))
 		o.flags = WEFT_JOB_FRESH;
 	return o;

@@ -215,6 +215,7 @@ BENCHES = [
         *[(f"{size} in and out", 5, [
             System("weft", "weft_job", n, ["thread", str(count)]),
             System("weft, a coroutine", "weft_job", n, ["coroutine", str(count)]),
+            System("weft, not looked after", "weft_job", n, ["thread", str(count), "unchecked"]),
             System("weft, sandboxed", "weft_job", n, ["thread", str(count), "pure"]),
             System("weft, a fresh process", "weft_job", n // 20 + 100,
                    ["thread", str(count), "fresh"]),
@@ -229,6 +230,7 @@ BENCHES = [
                                   ("64 KiB", 1 << 16, 5_000), ("1 MiB", 1 << 20, 500))],
         ("512 at once on 2 workers", 5, [
             System("weft", "weft_job", 200_000, ["batch", "0"]),
+            System("weft, not looked after", "weft_job", 200_000, ["batch", "0", "unchecked"]),
             System("weft, sandboxed", "weft_job", 200_000, ["batch", "0", "pure"]),
             System("weft, a fresh process each", "weft_job", 2_000, ["batch", "0", "fresh"]),
             System("CPython", "job_executor", 5_000, ["batch", "0"]),
