@@ -22,6 +22,7 @@ struct wf_table {
 struct wf_sandbox {
 	struct sock_fprog filter; /* len 0: none */
 	int landlock;             /* its descriptor; -1: none */
+	bool rings;               /* workers have a ring for what is granted */
 	bool own_pid_space;       /* each worker is the first of a PID namespace */
 };
 
@@ -31,6 +32,7 @@ struct wf_zygote {
 	struct wf_sandbox sandbox;
 	pid_t pid;
 	int self; /* a pidfd of it, or -1 */
+	int grant[WF_WIRE_FDS];
 };
 
 /* main.c: whether weft_job_main() ran in this process */
@@ -49,15 +51,21 @@ _Noreturn void wf_worker_run(const struct wf_zygote *z, uint32_t number,
  * into a PID namespace of its own if there is to be one. apply: in the worker; 0 or negative errno.
  */
 int wf_sandbox_prepare(struct wf_sandbox *s, const struct wf_wire_setup *setup,
-		       const char **ret_missing);
+		       const int *grants, const char **ret_missing);
 pid_t wf_sandbox_fork(const struct wf_sandbox *s);
 int wf_sandbox_apply(const struct wf_sandbox *s, const struct wf_wire_setup *setup);
 
 /* filter.c, landlock.c, spaces.c: its parts. -ENOSYS: not here */
-int wf_filter_make(uint32_t profile, struct sock_fprog *ret_filter);
+int wf_filter_make(uint32_t profile, bool rings, struct sock_fprog *ret_filter);
 int wf_landlock_make(const char *dirs, int *ret_fd);
 int wf_landlock_apply(int fd);
 int wf_spaces_enter(void);
+
+/* grant.c: the ring of this process; its descriptor or a negative errno. move: that is another one now */
+int wf_grant_open(const struct wf_wire_setup *setup, const int *fds);
+void wf_grant_move(int fd);
+void wf_grant_close(void);
+struct io_uring *wf_grant_ring(void);
 
 /* limits.c: memory, CPU, priority, placement. 0 or a negative errno. */
 int wf_limits_apply(const struct wf_wire_setup *setup, uint32_t worker);

@@ -84,9 +84,10 @@ static const scmp_datum_t new_spaces = CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWN
 				       CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS |
 				       CLONE_NEWCGROUP;
 
-static int add_pure(scmp_filter_ctx c)
+static int add_pure(scmp_filter_ctx c, bool rings)
 {
-	int rc = 0;
+	int rc = rings ? seccomp_rule_add(c, SCMP_ACT_ALLOW, SCMP_SYS(io_uring_enter), 0)
+		       : 0;
 
 	for (size_t i = 0; !rc && i < sizeof(pure) / sizeof(pure[0]); i++)
 		rc = seccomp_rule_add(c, SCMP_ACT_ALLOW, pure[i], 0);
@@ -107,12 +108,13 @@ static int add_pure(scmp_filter_ctx c)
 		  : seccomp_rule_add(c, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(newfstatat), 0);
 }
 
-static int add_refused(scmp_filter_ctx c)
+static int add_refused(scmp_filter_ctx c, bool rings)
 {
 	int rc = 0;
 
 	for (size_t i = 0; !rc && i < sizeof(refused) / sizeof(refused[0]); i++)
-		rc = seccomp_rule_add(c, SCMP_ACT_ERRNO(EPERM), refused[i], 0);
+		if (refused[i] != SCMP_SYS(io_uring_enter) || !rings)
+			rc = seccomp_rule_add(c, SCMP_ACT_ERRNO(EPERM), refused[i], 0);
 	/* a thread of another process: abort() lands in the report all the same */
 	if (!rc)
 		rc = seccomp_rule_add(c, SCMP_ACT_TRAP, SCMP_SYS(tgkill), 0);
@@ -146,11 +148,11 @@ static int export(scmp_filter_ctx c, struct sock_fprog *ret_filter)
 	return 0;
 }
 
-int wf_filter_make(uint32_t profile, struct sock_fprog *ret_filter)
+int wf_filter_make(uint32_t profile, bool rings, struct sock_fprog *ret_filter)
 {
 	bool only = profile == WEFT_JOB_PURE;
 	scmp_filter_ctx c = seccomp_init(only ? SCMP_ACT_TRAP : SCMP_ACT_ALLOW);
-	int rc = c ? only ? add_pure(c) : add_refused(c) : -ENOMEM;
+	int rc = c ? only ? add_pure(c, rings) : add_refused(c, rings) : -ENOMEM;
 
 	if (!rc)
 		rc = export(c, ret_filter);
@@ -160,9 +162,10 @@ int wf_filter_make(uint32_t profile, struct sock_fprog *ret_filter)
 
 #else
 
-int wf_filter_make(uint32_t profile, struct sock_fprog *ret_filter)
+int wf_filter_make(uint32_t profile, bool rings, struct sock_fprog *ret_filter)
 {
 	(void)profile;
+	(void)rings;
 	(void)ret_filter;
 	return -ENOSYS;
 }

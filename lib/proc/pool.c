@@ -39,7 +39,8 @@ static unsigned allowed_cpus(const struct wf_wire_setup *s)
 
 static uint32_t lacking(void)
 {
-	static const char *const name[] = {"SECCOMP", "LANDLOCK", "NAMESPACES", "PIDFD"};
+	static const char *const name[] = {"SECCOMP", "LANDLOCK", "NAMESPACES", "PIDFD",
+					   "JOB_RING"};
 	const char *text = getenv("WEFT_DISABLE");
 	uint32_t bits = 0;
 
@@ -85,14 +86,31 @@ static int check(const struct weft_job_pool_options *o)
 	const uint32_t flags = WEFT_JOB_FRESH | WEFT_JOB_LOOSE | WEFT_JOB_SPACES |
 			       WEFT_JOB_BATCH | WEFT_JOB_IDLE | WEFT_JOB_APART |
 			       WEFT_JOB_NODES | WEFT_JOB_UNCHECKED;
+	const uint32_t may = WEFT_JOB_MAY_READ | WEFT_JOB_MAY_WRITE | WEFT_JOB_MAY_SYNC;
 	const size_t most = (size_t)1 << 32;
 
 	if (o->profile > WEFT_JOB_PURE || o->flags & ~flags ||
 	    o->max_workers > MAX_WORKERS || o->min_workers > o->max_workers ||
 	    o->ahead > WF_DESK_SLOTS || o->max_in > most || o->max_out > most ||
-	    (o->read_dirs && o->profile != WEFT_JOB_READ) ||
+	    (o->read_dirs && o->profile != WEFT_JOB_READ) || o->n_grants > WF_WIRE_FDS ||
+	    !o->n_grants != !o->grant_ops || o->grant_ops & ~may ||
 	    (o->cgroup && !o->memory_bytes))
 		return -EINVAL;
+	return 0;
+}
+
+/* A zygote that takes the place of another gets them again. */
+static int keep_grants(struct weft_job_pool *p)
+{
+	const struct weft_job_pool_options *o = &p->opt;
+
+	for (unsigned i = 0; i < o->n_grants; i++) {
+		int fd = fcntl(o->grants[i], F_DUPFD_CLOEXEC, 0);
+		if (fd < 0)
+			return -errno;
+		p->grant[p->setup.n_grants++] = fd;
+	}
+	p->setup.grant_ops = o->grant_ops;
 	return 0;
 }
 
@@ -108,6 +126,8 @@ static int set_up(struct weft_job_pool *p)
 	rc = check(o);
 	if (!rc)
 		rc = copy_dirs(o->read_dirs, s->dirs);
+	if (!rc)
+		rc = keep_grants(p);
 	s->op = WF_WIRE_SETUP;
 	s->version = WF_WIRE_VERSION;
 	s->profile = o->profile;
@@ -284,6 +304,8 @@ static void dismantle(struct weft_job_pool *p)
 	end_zygote(p);
 	for (uint32_t i = 0; p->hand && i < p->opt.max_workers; i++)
 		wf_hand_close(&p->hand[i]);
+	for (unsigned i = 0; i < p->setup.n_grants; i++)
+		close_fd(&p->grant[i]);
 	wf_cgroup_close(p);
 	close_fd(&p->cgroup_above);
 	close_fd(&p->bell_fd);

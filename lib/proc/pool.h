@@ -124,6 +124,7 @@ struct weft_job_pool {
 	unsigned barren; /* workers in a row that died before they did anything */
 	char why[256];   /* in words */
 
+	int grant[WF_WIRE_FDS];   /* copies of what is granted: setup.n_grants */
 	int cgroup_above, cgroup; /* cgroup.c; -1: none */
 	char cgroup_name[40];
 

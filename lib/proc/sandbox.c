@@ -23,7 +23,22 @@ static int make_filter(struct wf_sandbox *s, const struct wf_wire_setup *setup)
 		return 0;
 	return setup->lacking & WF_LACK_SECCOMP
 		       ? -ENOSYS
-		       : wf_filter_make(setup->profile, &s->filter);
+		       : wf_filter_make(setup->profile, s->rings, &s->filter);
+}
+
+/* Whether workers can have one: each makes its own. */
+static int try_ring(struct wf_sandbox *s, const struct wf_wire_setup *setup,
+		    const int *grants)
+{
+	if (!setup->n_grants)
+		return 0;
+	int rc = setup->lacking & WF_LACK_JOB_RING ? -ENOSYS
+						   : wf_grant_open(setup, grants);
+	if (rc < 0)
+		return -ENOSYS;
+	wf_grant_close();
+	s->rings = true;
+	return 0;
 }
 
 static int make_landlock(struct wf_sandbox *s, const struct wf_wire_setup *setup)
@@ -45,12 +60,17 @@ static int enter_spaces(struct wf_sandbox *s, const struct wf_wire_setup *setup)
 }
 
 int wf_sandbox_prepare(struct wf_sandbox *s, const struct wf_wire_setup *setup,
-		       const char **ret_missing)
+		       const int *grants, const char **ret_missing)
 {
 	s->landlock = -1;
+	*ret_missing = "rings for what is granted (io_uring of Linux 5.10, and "
+		       "kernel.io_uring_disabled=0)";
+	int rc = may_lack(setup, try_ring(s, setup, grants));
+	if (rc)
+		return rc;
 	*ret_missing =
 		"seccomp (libseccomp when weft was built, and CONFIG_SECCOMP_FILTER)";
-	int rc = may_lack(setup, make_filter(s, setup));
+	rc = may_lack(setup, make_filter(s, setup));
 	if (rc)
 		return rc;
 	*ret_missing = "Landlock (CONFIG_SECURITY_LANDLOCK, kernel 5.13), or a read_dirs "

@@ -240,7 +240,8 @@ int wf_zygote_start(struct weft_job_pool *p)
 		close(pair[0]);
 		return rc;
 	}
-	rc = wf_wire_send(pair[0], &p->setup, sizeof(p->setup), NULL, 0);
+	rc = wf_wire_send(pair[0], &p->setup, sizeof(p->setup), p->grant,
+			  p->setup.n_grants);
 	rc = rc ? no_answer(p, -ENOEXEC) : hear(p, pair[0]);
 	if (rc) {
 		drop(&s);

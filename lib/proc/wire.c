@@ -6,11 +6,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { MAX_FDS = 4 };
-
 union control {
 	struct cmsghdr header;
-	char bytes[CMSG_SPACE(MAX_FDS * sizeof(int))];
+	char bytes[CMSG_SPACE(WF_WIRE_FDS * sizeof(int))];
 };
 
 int wf_wire_send(int sock, const void *msg, size_t len, const int *fds, unsigned n)
@@ -20,7 +18,7 @@ int wf_wire_send(int sock, const void *msg, size_t len, const int *fds, unsigned
 	struct msghdr h = {.msg_iov = &iov, .msg_iovlen = 1};
 	ssize_t rc;
 
-	if (n > MAX_FDS)
+	if (n > WF_WIRE_FDS)
 		return -EINVAL;
 	if (n) {
 		h.msg_control = &control;

@@ -3,7 +3,7 @@
  * What pool and zygote tell each other, over a pair of local sockets that keep messages whole.
  * When the pool's end closes, the zygote ends and takes its workers along.
  *
- *   pool -> zygote   SETUP once; FORK with a worker's descriptors; KILL
+ *   pool -> zygote   SETUP once, with what is granted; FORK with a worker's descriptors; KILL
  *   zygote -> pool   HELLO once, with the names of the jobs; FORKED with a pidfd, or FAILED;
  *                    EXITED
  */
@@ -20,7 +20,8 @@
 
 enum {
 	WF_ZYGOTE_FD = 3, /* its end of the pair */
-	WF_WIRE_VERSION = 4,
+	WF_WIRE_VERSION = 5,
+	WF_WIRE_FDS = 16, /* of one message */
 	WF_NODES_MAX = 64,
 	WF_JOB_NAME = 48, /* with its end */
 	WF_JOBS_MAX = 512,
@@ -50,6 +51,7 @@ struct wf_wire_setup {
 	uint64_t memory_bytes, cpu_ms;
 	cpu_set_t cpus;     /* none set: the zygote's */
 	uint64_t nodes[16]; /* memory; none set: anywhere */
+	uint32_t n_grants, grant_ops;
 	uint32_t
 		n_spread; /* worker I belongs to the I-th of so many nodes, in turn; 0: to none */
 	struct {
@@ -80,14 +82,15 @@ enum {
 	WF_LACK_SECCOMP = 1,
 	WF_LACK_LANDLOCK = 2,
 	WF_LACK_NAMESPACES = 4,
-	WF_LACK_PIDFD = 8
+	WF_LACK_PIDFD = 8,
+	WF_LACK_JOB_RING = 16
 };
 
-/* Send one message with n descriptors (at most 4). 0 or a negative errno. */
+/* Send one message with n descriptors (at most WF_WIRE_FDS). 0 or a negative errno. */
 int wf_wire_send(int sock, const void *msg, size_t len, const int *fds, unsigned n);
 
 /*
- * Receive one: its length, 0 at the end, or a negative errno. *n, at most 4: in, how many
+ * Receive one: its length, 0 at the end, or a negative errno. *n, at most WF_WIRE_FDS: in, how many
  * descriptors there is room for; out, how many came.
  */
 ssize_t wf_wire_recv(int sock, void *msg, size_t cap, int *fds, unsigned *n);

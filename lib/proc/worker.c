@@ -260,19 +260,18 @@ static void die_with_zygote(const struct wf_zygote *z)
 		_exit(1);
 }
 
-/* stdin and stdout as the zygote's, stderr captured, 3 tells the keeper, and nothing else. */
-static int keep_descriptors(const int fds[WF_FORK_FDS], int landlock)
+/* stdin and stdout as the zygote's, stderr captured, 3 tells the keeper, then the others that there are:
+ * they lie higher, for there was all of this before they were opened. */
+static int keep_descriptors(const int fds[WF_FORK_FDS], const int *others, unsigned n)
 {
 	if (dup2(fds[WF_FORK_TELL], TELL_FD) < 0 || dup2(fds[WF_FORK_STDERR], 2) < 0)
 		return -errno;
 	fcntl(TELL_FD, F_SETFD, FD_CLOEXEC);
-	unsigned after = TELL_FD + 1;
-	if (landlock >= 0) {
-		if (landlock > TELL_FD + 1 && dup2(landlock, TELL_FD + 1) < 0)
+	for (unsigned i = 0; i < n; i++)
+		if (others[i] > (int)(TELL_FD + 1 + i) &&
+		    dup2(others[i], (int)(TELL_FD + 1 + i)) < 0)
 			return -errno;
-		after++;
-	}
-	return close_range(after, ~0u, 0) ? -errno : 0;
+	return close_range(TELL_FD + 1 + n, ~0u, 0) ? -errno : 0;
 }
 
 /* What it maps and touches from now on is counted there. */
@@ -303,6 +302,8 @@ static void prepare(struct worker *w, uint32_t number, const int fds[WF_FORK_FDS
 {
 	const struct wf_wire_setup *setup = &w->z->setup;
 	struct wf_sandbox sandbox = w->z->sandbox;
+	unsigned n = 0;
+	int others[2];
 
 	die_with_zygote(w->z);
 	prctl(PR_SET_NAME, "weft-job");
@@ -315,10 +316,16 @@ static void prepare(struct worker *w, uint32_t number, const int fds[WF_FORK_FDS
 	if (w->desk == MAP_FAILED)
 		_exit(1);
 	wf_report_install(&w->desk->report, setup);
-	if (keep_descriptors(fds, sandbox.landlock))
+	if (sandbox.landlock >= 0)
+		others[n++] = sandbox.landlock;
+	if (sandbox.rings && (others[n++] = wf_grant_open(setup, w->z->grant)) < 0)
+		_exit(1);
+	if (keep_descriptors(fds, others, n))
 		_exit(1);
 	if (sandbox.landlock >= 0)
 		sandbox.landlock = TELL_FD + 1;
+	if (sandbox.rings)
+		wf_grant_move((int)(TELL_FD + n));
 	w->state = warm_start(&w->z->table);
 	if (wf_limits_apply(setup, number) || wf_sandbox_apply(&sandbox, setup))
 		_exit(1);

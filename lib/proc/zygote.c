@@ -191,7 +191,8 @@ static int prepare(const char **ret_missing)
 	z->self = open_pidfd(z->pid);
 	*ret_missing = "a WEFT_JOB_WARM function that succeeds";
 	rc = warm_up(&z->table);
-	return rc ? rc : wf_sandbox_prepare(&z->sandbox, &z->setup, ret_missing);
+	return rc ? rc
+		  : wf_sandbox_prepare(&z->sandbox, &z->setup, z->grant, ret_missing);
 }
 
 /* Answer with the names of the jobs, or with what is missing. */
@@ -225,9 +226,9 @@ _Noreturn void wf_zygote_run(const struct weft_job_entry *begin,
 			     const struct weft_job_entry *end_)
 {
 	const char *missing = "this version of weft";
-	unsigned none = 0;
+	unsigned n = WF_WIRE_FDS;
 	ssize_t len = wf_wire_recv(WF_ZYGOTE_FD, &zygote.setup, sizeof(zygote.setup),
-				   NULL, &none);
+				   zygote.grant, &n);
 	int rc = -EPROTO;
 
 	prctl(PR_SET_NAME, WF_ZYGOTE_NAME);
@@ -235,7 +236,7 @@ _Noreturn void wf_zygote_run(const struct weft_job_entry *begin,
 	zygote.table.end = end_;
 	int children = watch_children();
 	if (len == sizeof(zygote.setup) && zygote.setup.version == WF_WIRE_VERSION &&
-	    children >= 0)
+	    n == zygote.setup.n_grants && children >= 0)
 		rc = prepare(&missing);
 	wf_report_prepare();
 	say_hello(rc, missing);

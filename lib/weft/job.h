@@ -68,6 +68,17 @@ typedef ssize_t weft_job_fn(const struct weft_job_args *args);
 WEFT_API int weft_job_send(const void *data, size_t len);
 
 /*
+ * In a job of a pool with `grants`: as pread(2), pwrite(2) and fsync(2) of the descriptor that stands at
+ * `grant` there. offset -1: where its file stands; for pipes and sockets too. One call at a time in a
+ * worker. They wait, and return what those calls do, or
+ *   -EACCES not granted      -EBADF no such grant      -ENOSYS no grants, or the pool is LOOSE and has none
+ */
+WEFT_API ssize_t weft_job_read(unsigned grant, void *buf, size_t len, int64_t offset);
+WEFT_API ssize_t weft_job_write(unsigned grant, const void *buf, size_t len,
+				int64_t offset);
+WEFT_API int weft_job_sync(unsigned grant);
+
+/*
  * WEFT_JOB(name, fn)     makes fn callable as `name`, at most 47 bytes
  * WEFT_JOB_WARM(fn)      int fn(void) runs once in the zygote, before any worker: what it
  *                        loads all workers share. A result < 0 fails weft_job_pool_open()
@@ -171,6 +182,13 @@ enum {
 	WEFT_JOB_UNCHECKED = 1 << 7
 };
 
+/* What may be done with `grants`. */
+enum {
+	WEFT_JOB_MAY_READ = 1 << 0,
+	WEFT_JOB_MAY_WRITE = 1 << 1,
+	WEFT_JOB_MAY_SYNC = 1 << 2
+};
+
 struct weft_job_pool_options {
 	size_t size;
 	const char *exe;      /* the program with the jobs; NULL: this one */
@@ -213,6 +231,16 @@ struct weft_job_pool_options {
 	 * there, limited by memory.max. NULL: none. Where it cannot be, opening fails, unless LOOSE
 	 */
 	const char *cgroup;
+
+	/*
+	 * Descriptors that jobs may use, at most 16, and how: WEFT_JOB_MAY_*. Nothing else changes for the profile: PURE jobs
+	 * read and write these and open nothing. Each worker has an io_uring for it, which the kernel holds
+	 * to that. Ours may be closed once the pool is open. Where there are no such rings (Linux 5.10;
+	 * kernel.io_uring_disabled) opening fails with -ENOSYS, unless LOOSE
+	 */
+	const int *grants;
+	unsigned n_grants;
+	uint32_t grant_ops;
 };
 
 struct weft_job_pool;

@@ -2,6 +2,7 @@
 /* The jobs of job_test.c, good and bad, as a program of their own. */
 #include <errno.h>
 #include <fcntl.h>
+#include <liburing.h>
 #include <linux/mempolicy.h>
 #include <sched.h>
 #include <signal.h>
@@ -16,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "proc/child.h"
 #include "weft/job.h"
 
 enum { DESK = 12288 }; /* what lies before the first slot's input */
@@ -464,6 +466,97 @@ static ssize_t descriptors(const struct weft_job_args *a)
 	return put_int(a, last);
 }
 WEFT_JOB("descriptors", descriptors)
+
+/* ---- what is granted -------------------------------------------------------------------- */
+
+/* Grant 0 to grant 1, in capitals, a few bytes at a time. */
+static ssize_t copy_granted(const struct weft_job_args *a)
+{
+	int64_t at = 0;
+	char part[7];
+	ssize_t n;
+
+	(void)a;
+	while ((n = weft_job_read(0, part, sizeof(part), at)) > 0) {
+		for (ssize_t i = 0; i < n; i++)
+			part[i] -= part[i] >= 'a' && part[i] <= 'z' ? 32 : 0;
+		ssize_t put = weft_job_write(1, part, (size_t)n, at);
+		if (put != n)
+			return put < 0 ? put : -EIO;
+		at += n;
+	}
+	return n < 0 ? n : at;
+}
+WEFT_JOB("copy_granted", copy_granted)
+
+/* The input: 'r', 'w' or 's', and the number of the grant. */
+static ssize_t use_granted(const struct weft_job_args *a)
+{
+	const char *in = a->in;
+	unsigned which = (unsigned)in[1] - '0';
+	char byte = 'x';
+
+	return in[0] == 'r'   ? weft_job_read(which, &byte, 1, -1)
+	       : in[0] == 'w' ? weft_job_write(which, &byte, 1, -1)
+			      : weft_job_sync(which);
+}
+WEFT_JOB("use_granted", use_granted)
+
+static int try_on_ring(void (*prepare)(struct io_uring_sqe *))
+{
+	struct io_uring *ring = wf_grant_ring();
+	struct io_uring_sqe *sqe = io_uring_get_sqe(ring);
+	struct io_uring_cqe *cqe;
+
+	if (!sqe)
+		return -EBUSY;
+	prepare(sqe);
+	if (io_uring_submit_and_wait(ring, 1) < 0 || io_uring_peek_cqe(ring, &cqe))
+		return -EIO;
+	int res = cqe->res;
+	io_uring_cqe_seen(ring, cqe);
+	return res;
+}
+
+static char stolen[16];
+
+/* Descriptors by their own numbers, even such as the job has. */
+static void read_plain(struct io_uring_sqe *sqe)
+{
+	io_uring_prep_read(sqe, 0, stolen, sizeof(stolen), 0);
+}
+
+static void open_file(struct io_uring_sqe *sqe)
+{
+	io_uring_prep_openat(sqe, AT_FDCWD, "/etc/passwd", O_RDONLY, 0);
+	sqe->flags = IOSQE_FIXED_FILE;
+}
+
+static void send_granted(struct io_uring_sqe *sqe)
+{
+	io_uring_prep_send(sqe, 0, stolen, 1, 0);
+	sqe->flags = IOSQE_FIXED_FILE;
+}
+
+static void async_granted(struct io_uring_sqe *sqe)
+{
+	io_uring_prep_read(sqe, 0, stolen, 1, 0);
+	sqe->flags = IOSQE_FIXED_FILE | IOSQE_ASYNC;
+}
+
+/* Drives the ring by itself: how many of its attempts were refused, of 5. */
+static ssize_t break_out(const struct weft_job_args *a)
+{
+	int plain[1] = {2};
+
+	(void)a;
+	return (try_on_ring(read_plain) == -EACCES) +
+	       (try_on_ring(open_file) == -EACCES) +
+	       (try_on_ring(send_granted) == -EACCES) +
+	       (try_on_ring(async_granted) == -EACCES) +
+	       (io_uring_register_files_update(wf_grant_ring(), 0, plain, 1) == -EACCES);
+}
+WEFT_JOB("break_out", break_out)
 
 int main(int argc, char **argv)
 {
