@@ -269,7 +269,7 @@ static int keep_descriptors(const int fds[WF_FORK_FDS], const int *others, unsig
 	fcntl(TELL_FD, F_SETFD, FD_CLOEXEC);
 	for (unsigned i = 0; i < n; i++)
 		if (others[i] > (int)(TELL_FD + 1 + i) &&
-		    dup2(others[i], (int)(TELL_FD + 1 + i)) < 0)
+		    dup3(others[i], (int)(TELL_FD + 1 + i), O_CLOEXEC) < 0)
 			return -errno;
 	return close_range(TELL_FD + 1 + n, ~0u, 0) ? -errno : 0;
 }
