@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 #include <liburing.h>
+#include <sched.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -107,6 +108,17 @@ static ssize_t await(uint64_t turn)
 	}
 }
 
+/* Until the kernel has it: what stays in the queue would go out with the next call, when its buffer is gone. */
+static int hand_over(void)
+{
+	int rc;
+
+	while ((rc = io_uring_submit(&grant.ring)) == -EINTR || rc == -EAGAIN ||
+	       rc == -EBUSY)
+		sched_yield();
+	return rc;
+}
+
 static ssize_t use(int opcode, unsigned which, const void *buf, size_t len,
 		   int64_t offset)
 {
@@ -121,7 +133,7 @@ static ssize_t use(int opcode, unsigned which, const void *buf, size_t len,
 			 len > HIGHEST ? HIGHEST : (unsigned)len, (uint64_t)offset);
 	sqe->flags = IOSQE_FIXED_FILE;
 	sqe->user_data = ++grant.turn;
-	int rc = io_uring_submit(&grant.ring);
+	int rc = hand_over();
 	return rc < 0 ? rc : await(grant.turn);
 }
 

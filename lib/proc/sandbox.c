@@ -26,7 +26,7 @@ static int make_filter(struct wf_sandbox *s, const struct wf_wire_setup *setup)
 		       : wf_filter_make(setup->profile, s->rings, &s->filter);
 }
 
-/* Whether workers can have one: each makes its own. */
+/* Whether workers can have one: each makes its own. Out of memory or descriptors is no missing part. */
 static int try_ring(struct wf_sandbox *s, const struct wf_wire_setup *setup,
 		    const int *grants)
 {
@@ -35,7 +35,7 @@ static int try_ring(struct wf_sandbox *s, const struct wf_wire_setup *setup,
 	int rc = setup->lacking & WF_LACK_JOB_RING ? -ENOSYS
 						   : wf_grant_open(setup, grants);
 	if (rc < 0)
-		return -ENOSYS;
+		return rc == -ENOMEM || rc == -EMFILE || rc == -ENFILE ? rc : -ENOSYS;
 	wf_grant_close();
 	s->rings = true;
 	return 0;

@@ -2,8 +2,8 @@
 /*
  * Having nothing to do: stealing, sleeping, being woken.
  *
- * A worker whose queue runs empty sleeps in its ring at once: the completions that will
- * make work for it come from there. Work is stolen only from a queue that its owner has not
+ * A worker whose queue runs empty sleeps at once, in its ring: the completions that will
+ * make work for it come from there. If none can, it sleeps on a word. Work is stolen only from a queue that its owner has not
  * emptied for a while, since a coroutine whose bytes arrive on another ring costs both
  * workers (steal.h). So that such a queue is noticed, one idle worker is the sentinel and looks every
  * millisecond while others are awake. It may be called away by work of its own: therefore

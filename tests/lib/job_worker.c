@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The jobs of job_test.c, good and bad, as a program of their own. */
+/* The jobs of the tests of job pools, good and bad, as a program of their own. */
 #include <errno.h>
 #include <fcntl.h>
 #include <liburing.h>

@@ -51,8 +51,11 @@ static int in_batches(void)
 			if (weft_job_submit(pool, "copy", in, bytes, out, bytes, NULL,
 					    &job[i]))
 				return 1;
-		for (int i = 0; i < BATCH; i++)
-			weft_job_wait(job[i], NULL);
+		for (int i = 0; i < BATCH; i++) {
+			ssize_t status;
+			if (weft_job_wait(job[i], &status) || status != (ssize_t)bytes)
+				return 1;
+		}
 	}
 	bench_per_op(start, (n + BATCH - 1) / BATCH * BATCH);
 	return 0;

@@ -50,11 +50,18 @@ static void await(uint32_t want)
 			__asm__ volatile("" ::: "memory");
 }
 
+static void compute(void)
+{
+	uint64_t end = bench_now() + busy_ns;
+
+	while (bench_now() < end)
+		;
+}
+
 static void go_on(uint32_t value)
 {
-	for (uint64_t end = busy_ns ? bench_now() + busy_ns : 0;
-	     busy_ns && bench_now() < end;)
-		;
+	if (busy_ns)
+		compute();
 	__atomic_store_n(&word, value, __ATOMIC_RELEASE);
 	if (sleeps)
 		syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, 1);
